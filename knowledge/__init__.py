@@ -1,0 +1,1 @@
+"""What has been published, and where it says so: sources, trial arms, passages, retrieval."""

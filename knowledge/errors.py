@@ -1,0 +1,154 @@
+"""Every error the product raises on purpose.
+
+    CohortTwinError
+    ├── UsageError                 the caller can mend it
+    │   ├── EmptyQuestion
+    │   ├── QuestionTooLong
+    │   ├── InvalidInput           a field of a tool, REST body or command is wrong
+    │   ├── UnknownDrug
+    │   ├── UnknownEndpoint
+    │   ├── UnknownPersona
+    │   ├── UnknownTool
+    │   ├── UnknownRun
+    │   ├── CohortNotCovered       no archetype covers the cohort
+    │   ├── EmptyCohort            the restrictions leave nobody
+    │   ├── ImpossibleDose
+    │   └── NoEvidence             known drug, known endpoint, nothing published about the pair
+    ├── DataError                  shipped or imported data is wrong; names file and row
+    │   ├── EvidenceError
+    │   ├── LiteratureError
+    │   └── PersonaError
+    ├── StoreError
+    │   ├── StoreInUse             another process owns the data directory
+    │   ├── StoreDamaged
+    │   └── LedgerTampered
+    ├── ModelError                 the chat model
+    │   ├── ModelNotInstalled
+    │   ├── ModelUnavailable
+    │   └── ModelMisbehaved
+    └── LimitReached               time, calls or budget
+"""
+
+from __future__ import annotations
+
+
+class CohortTwinError(Exception):
+    """Root of the tree. `message` is a full sentence a user can act on.
+
+    Parameters
+    ----------
+    message : what is wrong.
+    hint : what to do next; appended when shown.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class UsageError(CohortTwinError):
+    """The caller can mend it."""
+
+
+class EmptyQuestion(UsageError):
+    """Nothing was asked."""
+
+
+class QuestionTooLong(UsageError):
+    """The question is longer than the limit."""
+
+
+class InvalidInput(UsageError):
+    """A field of a tool input, REST body or command is wrong."""
+
+
+class UnknownDrug(UsageError):
+    """The intervention is not in the vocabulary."""
+
+
+class UnknownEndpoint(UsageError):
+    """The endpoint is not in the vocabulary."""
+
+
+class UnknownPersona(UsageError):
+    """No archetype has this id."""
+
+
+class UnknownTool(UsageError):
+    """No tool has this name."""
+
+
+class UnknownRun(UsageError):
+    """The ledger has no such run."""
+
+
+class CohortNotCovered(UsageError):
+    """No archetype covers the cohort that was asked about."""
+
+
+class EmptyCohort(UsageError):
+    """The restrictions leave nobody, or too few to speak of."""
+
+
+class ImpossibleDose(UsageError):
+    """A dose that nobody has given."""
+
+
+class NoEvidence(UsageError):
+    """Drug and endpoint are known, but nothing published joins them."""
+
+
+class DataError(CohortTwinError):
+    """Shipped or imported data is wrong; the message names file and row."""
+
+
+class EvidenceError(DataError):
+    """A row of an evidence or source table."""
+
+
+class LiteratureError(DataError):
+    """A passage file."""
+
+
+class PersonaError(DataError):
+    """An archetype file."""
+
+
+class StoreError(CohortTwinError):
+    """The store on disk."""
+
+
+class StoreInUse(StoreError):
+    """Another process owns the data directory."""
+
+
+class StoreDamaged(StoreError):
+    """The rows themselves (not the rebuildable index) cannot be read."""
+
+
+class LedgerTampered(StoreError):
+    """A ledger row no longer matches its hash."""
+
+
+class ModelError(CohortTwinError):
+    """The chat model."""
+
+
+class ModelNotInstalled(ModelError):
+    """The provider's package is missing."""
+
+
+class ModelUnavailable(ModelError):
+    """No key, no server, or the provider is down."""
+
+
+class ModelMisbehaved(ModelError):
+    """The model's reply cannot be used."""
+
+
+class LimitReached(CohortTwinError):
+    """Time, calls or budget."""

@@ -1,0 +1,1 @@
+"""Who the cohort is: archetypes, inheritance, sub-cohorts, virtual patients."""

@@ -1,0 +1,129 @@
+"""The types of cohorts: `Persona` (an archetype) and `CohortSpec` (who is asked about)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from knowledge.schemas import Frozen
+
+
+class ValueSource(Frozen):
+    """Where a value was seen."""
+
+    source_id: str
+    locator: str
+    grade: str = "observational"
+
+
+class Provenanced(Frozen):
+    """A value with either a source or the reason why it is assumed."""
+
+    source: ValueSource | None = None
+    assumption: str | None = Field(None, min_length=5)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Provenanced:
+        if (self.source is None) == (self.assumption is None):
+            raise ValueError("needs exactly one of 'source' and 'assumption'")
+        return self
+
+
+class Distribution(StrEnum):
+    """Families of marginal distributions."""
+
+    NORMAL = "normal"
+    TRUNCATED_NORMAL = "truncated_normal"
+    LOGNORMAL = "lognormal"
+    BETA = "beta"
+    UNIFORM = "uniform"
+    BERNOULLI = "bernoulli"
+    CATEGORICAL = "categorical"
+    ORDINAL = "ordinal"
+
+
+class Attribute(Provenanced):
+    """A marginal distribution with unit and provenance. Which parameters: archetypes/README.md."""
+
+    distribution: Distribution
+    unit: str
+    mean: float | None = None
+    sd: float | None = Field(None, gt=0)
+    lower: float | None = None
+    upper: float | None = None
+    probability: float | None = Field(None, ge=0, le=1)
+    levels: dict[str, float] | None = None
+
+
+class Correlation(Provenanced):
+    """Spearman rank correlation between two attributes."""
+
+    between: tuple[str, str]
+    spearman: float = Field(gt=-1, lt=1)
+
+
+class Preference(Provenanced):
+    """What the cohort wants, fears or does."""
+
+    topic: str
+    statement: str = Field(min_length=10)
+
+
+class LifeEvent(Provenanced):
+    """A hazard, per 100 person-years."""
+
+    event: str
+    rate: float = Field(ge=0)
+
+
+class Persona(Frozen):
+    """An archetype of a patient population, inheritance already applied."""
+
+    id: str = Field(pattern=r"^[a-z0-9_]+$")
+    name: str
+    parent: str | None = None
+    area: str
+    summary: str
+    care_setting: str = ""
+    geography: str = ""
+    synonyms: tuple[str, ...] = ()
+    restrictions: tuple[str, ...] = ()
+    demographics: dict[str, Attribute] = {}
+    biomarkers: dict[str, Attribute] = {}
+    comorbidities: dict[str, Attribute] = {}
+    behaviours: dict[str, Attribute] = {}
+    correlations: tuple[Correlation, ...] = ()
+    preferences: tuple[Preference, ...] = ()
+    life_events: tuple[LifeEvent, ...] = ()
+
+    @property
+    def attributes(self) -> dict[str, Attribute]:
+        """All four sections as one mapping, in a fixed order."""
+        return {**self.demographics, **self.biomarkers, **self.comorbidities, **self.behaviours}
+
+
+class Restriction(Frozen):
+    """One condition on one attribute: `age >= 65`, `sex = female`, `30 <= egfr < 60` is two of them."""
+
+    attribute: str
+    operator: Literal[">=", "<=", ">", "<", "="]
+    value: float | str
+
+    def __str__(self) -> str:
+        value = f"{self.value:g}" if isinstance(self.value, int | float) else self.value
+        return f"{self.attribute}{self.operator}{value}"
+
+
+class CohortSpec(Frozen):
+    """Who is asked about: an archetype and restrictions on it.
+
+    `understood` is the sentence shown to the user; `not_understood` the words nobody could place.
+    """
+
+    persona_id: str
+    restrictions: tuple[Restriction, ...] = ()
+    label: str = ""
+    understood: str = ""
+    not_understood: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Simulate and forecast: one declaration a tool, one shape of result."""

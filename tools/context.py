@@ -1,0 +1,34 @@
+"""What a tool may use. Nothing else reaches it: no globals, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from knowledge.base import KnowledgeBase
+from knowledge.retrieval import LiteratureRetriever
+from knowledge.schemas import EvidenceView
+from personas.library import PersonaLibrary
+
+
+def _silent(_fraction: float, _message: str) -> None:
+    """Default progress callback: nobody is listening."""
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """Seed, evidence view and libraries for one tool call.
+
+    `retriever` is a callable so that the index opens only when a tool asks for it.
+    """
+
+    knowledge: KnowledgeBase
+    personas: PersonaLibrary
+    retriever: Callable[[], LiteratureRetriever]
+    seed: int = 1
+    view: EvidenceView = EvidenceView()
+    progress: Callable[[float, str], None] = field(default=_silent, compare=False)
+
+    def with_view(self, view: EvidenceView) -> ToolContext:
+        """The same context under another evidence view."""
+        return replace(self, view=view)

@@ -1,0 +1,1 @@
+"""The faces: command line, REST, chat. Parse, call the service, render."""
