@@ -3,14 +3,14 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-export COHORT_QUESTION := $(value Q)
+export CT_QUESTION := $(value Q)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: ask serve test test-slow eval bench check setup setup-dev clean
 
 ask: $(VENV)/.ready
-	@if [ -z "$$COHORT_QUESTION" ]; then echo 'Ask like this: make ask Q="How would adults with type 2 diabetes react to …?"' >&2; exit 2; fi
-	@$(BIN)/cohort ask -- "$$COHORT_QUESTION"
+	@if [ -z "$$CT_QUESTION" ]; then echo 'Ask like this: make ask Q="How would adults with type 2 diabetes react to …?"' >&2; exit 2; fi
+	@$(BIN)/cohort ask -- "$$CT_QUESTION"
 
 serve: $(VENV)/.ready
 	@$(BIN)/cohort serve

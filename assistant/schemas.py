@@ -31,6 +31,7 @@ class Plan(Frozen):
     horizon_weeks: float | None = None
     estimand: str = ""
     steps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = Field((), description="what was assumed or corrected while reading the question")
 
 
 class Status(StrEnum):
@@ -137,6 +138,14 @@ class RunSummary(Frozen):
     status: str
     headline: str
     model: str
+
+
+class PersonaNode(Frozen):
+    """An archetype and its children."""
+
+    id: str
+    name: str
+    children: tuple[PersonaNode, ...] = ()
 
 
 class ReplayReport(Frozen):

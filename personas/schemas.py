@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from knowledge.schemas import Frozen
+
+
+_SHORT_FORM = re.compile(r"\s*(?P<attribute>[a-z0-9_]+)\s*(?P<operator>>=|<=|>|<|=)\s*(?P<value>[\w.+\- ]+?)\s*")
 
 
 class ValueSource(Frozen):
@@ -110,6 +115,20 @@ class Restriction(Frozen):
     attribute: str
     operator: Literal[">=", "<=", ">", "<", "="]
     value: float | str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        """Accept the short form `age>=65` wherever a restriction is expected."""
+        if not isinstance(value, str):
+            return value
+        match = _SHORT_FORM.fullmatch(value)
+        if match is None:
+            raise ValueError(f"a restriction reads like 'age>=65' or 'sex=female', not '{value[:60]}'")
+        fields: dict[str, Any] = match.groupdict()
+        with suppress(ValueError):  # words stay words: 'sex=female'
+            fields["value"] = float(fields["value"])
+        return fields
 
     def __str__(self) -> str:
         value = f"{self.value:g}" if isinstance(self.value, int | float) else self.value

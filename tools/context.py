@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from knowledge.base import KnowledgeBase
 from knowledge.retrieval import LiteratureRetriever
@@ -19,7 +20,8 @@ def _silent(_fraction: float, _message: str) -> None:
 class ToolContext:
     """Seed, evidence view and libraries for one tool call.
 
-    `retriever` is a callable so that the index opens only when a tool asks for it.
+    `retriever` is a callable so that the index opens only when a tool asks for it. Fits may be kept in `cache_dir`:
+    they are functions of the evidence alone, so that a cached and a fresh one are the same.
     """
 
     knowledge: KnowledgeBase
@@ -27,6 +29,7 @@ class ToolContext:
     retriever: Callable[[], LiteratureRetriever]
     seed: int = 1
     view: EvidenceView = EvidenceView()
+    cache_dir: Path | None = None
     progress: Callable[[float, str], None] = field(default=_silent, compare=False)
 
     def with_view(self, view: EvidenceView) -> ToolContext:

@@ -1,0 +1,76 @@
+"""The composition root: the only place that builds an `Assistant`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from assistant.ledger import Ledger
+from assistant.service import Assistant, Parts
+from assistant.settings import Settings, load_settings
+from knowledge.base import load_knowledge
+from knowledge.lock import DataDirLock
+from personas.library import PersonaLibrary
+from tools.catalog import build_registry
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from knowledge.retrieval import LiteratureRetriever
+
+
+def build_assistant(settings: Settings | None = None, *, model: BaseChatModel | None = None) -> Assistant:
+    """Put the house together.
+
+    Parameters
+    ----------
+    settings : default from the environment.
+    model : a chat model to use instead of the one that the settings name (tests: a scripted one).
+
+    Raises
+    ------
+    StoreInUse
+        Another process owns the data directory.
+    DataError
+        Shipped data is wrong.
+    """
+    settings = settings or load_settings()
+    owner: Any = DataDirLock(settings.data_dir)
+    owner.__enter__()
+    try:
+        knowledge = load_knowledge()
+        personas = PersonaLibrary()
+
+        @lru_cache(maxsize=1)
+        def retriever() -> LiteratureRetriever:
+            from knowledge.retrieval import LiteratureRetriever
+
+            return LiteratureRetriever.open(knowledge, settings.data_dir, embedder=settings.embedder or None)
+
+        @lru_cache(maxsize=1)
+        def chat_model() -> BaseChatModel:
+            if model is not None:
+                return model
+            if settings.model == "offline":
+                from assistant.planner import OfflinePlanner
+
+                return OfflinePlanner(knowledge=knowledge, personas=personas)
+            from assistant.models import build_provider_model
+
+            return build_provider_model(settings)
+
+        return Assistant(
+            Parts(
+                settings=settings,
+                knowledge=knowledge,
+                personas=personas,
+                registry=build_registry(),
+                retriever=retriever,
+                model=chat_model,
+                ledger=Ledger(settings.data_dir / "ledger.sqlite"),
+                owner=owner,
+            )
+        )
+    except BaseException:
+        owner.__exit__(None, None, None)
+        raise

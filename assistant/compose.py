@@ -1,0 +1,285 @@
+"""The offline planner's prose: from tool results to Markdown. Every number comes from an estimate or a passage.
+
+Sources are cited as `[source_id]`; the service turns them into numbers and a list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from assistant import language
+from assistant.plans import Draft
+from assistant.schemas import Status
+from assistant.understanding import Intent
+from knowledge.base import KnowledgeBase
+from knowledge.schemas import Direction, Endpoint, Family, RetrievedPassage
+from tools.schemas import Estimate, Level, ToolResult
+
+SENTENCES_QUOTED = 2
+
+
+def compose_answer(
+    draft: Draft, results: Sequence[ToolResult], failures: Sequence[str], knowledge: KnowledgeBase
+) -> tuple[str, Status]:
+    """Write the answer.
+
+    Parameters
+    ----------
+    draft : the plan that was followed.
+    results : what the tools returned, in call order.
+    failures : the JSON texts of tools that refused.
+
+    Returns
+    -------
+    text, status : Markdown with '## ' headline and '### ' sections.
+    """
+    cohort = next((result for result in results if type(result).__name__ == "CohortDescription"), None)
+    passages = [hit for result in results for hit in result.passages]
+    if draft.understood.intent is Intent.LITERATURE:
+        return _literature(draft, passages)
+    if draft.understood.intent is Intent.DESCRIBE and cohort is not None:
+        return _cohort(cohort), Status.ANSWERED
+    prediction = next(
+        (result for result in results if any(e.of is Level.COHORT_MEAN and e.endpoint for e in result.estimates)), None
+    )
+    if prediction is None:
+        return _refusal(draft, failures, passages), Status.NOT_COVERED
+    compare = draft.understood.intent is Intent.COMPARE
+    heading = f"## {language.sentence_case(draft.plan.population)} · {_subject(draft)} · {language.weeks(draft.plan.horizon_weeks or 0)}"
+    parts = [heading]
+    if compare:
+        parts += _comparison(prediction, knowledge)
+    else:
+        parts += [_headline(prediction, knowledge), "### What to expect\n\n" + _expectations(prediction, knowledge)]
+        individuals = _individuals(prediction, knowledge)
+        if individuals:
+            parts.append("### How individuals vary\n\n" + individuals)
+    doing = _doing(cohort, passages)
+    if doing:
+        parts.append("### What the cohort would do\n\n" + doing)
+    missing = _missing(prediction)
+    if missing:
+        parts.append("### What nobody has published\n\n" + missing)
+    return "\n\n".join(parts), Status.ANSWERED
+
+
+def _subject(draft: Draft) -> str:
+    names = [language_label for language_label in draft.plan.interventions]
+    if draft.understood.intent is Intent.COMPARE:
+        return " versus ".join(names)
+    return f"{language.joined(names)} versus {draft.plan.comparator}"
+
+
+def _by_id(result: ToolResult) -> dict[str, Estimate]:
+    return {estimate.id: estimate for estimate in result.estimates}
+
+
+def _endpoints(result: ToolResult, knowledge: KnowledgeBase) -> list[Endpoint]:
+    """Endpoints in the order of the result; benefits before harms."""
+    ids = dict.fromkeys(e.endpoint for e in result.estimates if e.endpoint)
+    known = [knowledge.vocabulary.endpoints[name] for name in ids]
+    return sorted(known, key=lambda endpoint: endpoint.family is Family.PROPORTION)
+
+
+def _headline(result: ToolResult, knowledge: KnowledgeBase) -> str:
+    """One sentence a minister could repeat."""
+    estimates = _by_id(result)
+    clauses = []
+    harms = []
+    for endpoint in _endpoints(result, knowledge):
+        mean = estimates.get(f"{endpoint.endpoint_id}.mean")
+        if mean is None:
+            continue
+        if endpoint.family is Family.CONTINUOUS:
+            clauses.append(_moves(endpoint, mean))
+        else:
+            harms.append(f"about {max(0, round(mean.point))} in 100 {_happens(endpoint)}")
+    text = f"Expect {language.joined(clauses)}." if clauses else ""
+    if harms:
+        text = f"{text} {language.sentence_case(language.joined(harms))}.".strip()
+    return f"**{text}**"
+
+
+def _moves(endpoint: Endpoint, mean: Estimate) -> str:
+    """'HbA1c to fall by about 1.4 %-points (90 % of such trials would report −1.8 to −1.0)'."""
+    places = language.decimals(mean)
+    verb = "fall" if mean.point < 0 else "rise"
+    subject = re.sub(r"[ -]change$", "", endpoint.label)
+    return (
+        f"{subject} to {verb} by about {language.number(abs(mean.point), places)} {language.unit(mean)} "
+        f"({language.percent(mean.level)} of such trials would report {language.interval(mean)})"
+    )
+
+
+def _happens(endpoint: Endpoint) -> str:
+    """The rest of 'about 18 in 100 …'."""
+    if endpoint.endpoint_id.startswith("discontinuation"):
+        return endpoint.label.replace("stopped", "stop")
+    if endpoint.direction is Direction.HIGHER_IS_BETTER:
+        return f"reach: {endpoint.label}"
+    return f"have {endpoint.label}"
+
+
+def _expectations(result: ToolResult, knowledge: KnowledgeBase) -> str:
+    """A table of cohort means: treatment, control, difference, and where the spread comes from."""
+    estimates = _by_id(result)
+    rows = []
+    for endpoint in _endpoints(result, knowledge):
+        mean = estimates.get(f"{endpoint.endpoint_id}.mean")
+        control = estimates.get(f"{endpoint.endpoint_id}.control")
+        difference = estimates.get(f"{endpoint.endpoint_id}.difference")
+        if mean is None:
+            continue
+        rows.append(
+            f"| {language.sentence_case(endpoint.label)} ({language.unit(mean)}) | {_cell(mean)} | "
+            f"{_cell(control)} | {_cell(difference)} | {mean.n_trials if mean.n_trials is not None else ''} |"
+        )
+    head = (
+        f"| Cohort mean or share | With treatment | With {_control_name(result)} | Difference | Trials |\n"
+        "|---|---|---|---|---|\n"
+    )
+    note = (
+        "\n\nIn brackets: where 90 % of new trials in such a cohort would fall, trial-to-trial differences included. "
+        "These are about cohort means, not about persons."
+    )
+    return head + "\n".join(rows) + note
+
+
+def _control_name(result: ToolResult) -> str:
+    control = next((e.arm for e in result.estimates if e.id.endswith(".control") and e.arm), "")
+    return control or "the comparator"
+
+
+def _cell(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "not known"
+    places = language.decimals(estimate)
+    point = language.number(estimate.point, places)
+    if estimate.lower is None or estimate.upper is None:
+        return point
+    return f"{point} ({language.number(estimate.lower, places)} to {language.number(estimate.upper, places)})"
+
+
+def _individuals(result: ToolResult, knowledge: KnowledgeBase) -> str:
+    """Person-to-person spread and responder shares, each said to be that."""
+    lines = []
+    for endpoint in _endpoints(result, knowledge):
+        spread = next((e for e in result.estimates if e.id == f"{endpoint.endpoint_id}.individual_range"), None)
+        if spread is not None and spread.lower is not None and spread.upper is not None:
+            places = language.decimals(spread)
+            lines.append(
+                f"- {language.sentence_case(endpoint.label)} of single persons: nine in ten would be between "
+                f"{language.number(spread.lower, places)} and {language.number(spread.upper, places)} {language.unit(spread)}."
+            )
+        for share in result.estimates:
+            if share.of is Level.SHARE and share.endpoint == endpoint.endpoint_id and ".share" in share.id:
+                lines.append(f"- {_share_sentence(share)}")
+    return "\n".join(lines)
+
+
+def _share_sentence(share: Estimate) -> str:
+    text = f"About {round(share.point)} in 100 {_share_words(share.quantity)}"
+    if share.lower is not None and share.upper is not None:
+        text += f" ({language.number(share.lower, 0)} to {language.number(share.upper, 0)} in 100, as the cohort mean varies)"
+    return text + "."
+
+
+def _share_words(quantity: str) -> str:
+    """'share with HbA1c fall' -> 'with HbA1c fall'."""
+    return re.sub(r"^(?:individuals?|share|persons?)(?: of individuals?)?\s*(?:who|that)?\s*", "", quantity).strip() or quantity
+
+
+def _comparison(result: ToolResult, knowledge: KnowledgeBase) -> list[str]:
+    """Which is better, by how much and how surely; then each arm."""
+    sentences = []
+    for estimate in result.estimates:
+        if estimate.id.split(".")[1:2] == ["probability_better"] or ".probability" in estimate.id:
+            sentences.append(f"{language.sentence_case(estimate.quantity)}: {round(estimate.point)} % ({language.likelihood(estimate.point / 100)}).")
+    rows = []
+    for estimate in result.estimates:
+        if estimate.of is Level.COHORT_MEAN and estimate.endpoint and ".probability" not in estimate.id:
+            label = knowledge.vocabulary.endpoints[estimate.endpoint].label
+            rows.append(f"| {language.sentence_case(label)} ({language.unit(estimate)}) | {estimate.arm} | {_cell(estimate)} |")
+    table = "| Outcome | Treatment | Cohort mean (90 % of such trials) |\n|---|---|---|\n" + "\n".join(rows)
+    lead = "**" + (sentences[0] if sentences else result.title) + "**"
+    rest = "\n".join(f"- {sentence}" for sentence in sentences)
+    return [lead, "### What to expect\n\n" + table + (f"\n\n{rest}" if rest else "")]
+
+
+def _doing(cohort: ToolResult | None, passages: Sequence[RetrievedPassage]) -> str:
+    """Preferences of the archetype, then what was found about adherence."""
+    lines = []
+    for statement in getattr(cohort, "preferences", ()):
+        where = f" [{statement.source_id}]" if statement.source_id else " (assumed)"
+        lines.append(f"- {statement.statement.rstrip('.')}{where}.")
+    for hit in passages[:3]:
+        lines.append(f"- {_first_sentences(hit.passage.text)} [{hit.source.source_id}]")
+    return "\n".join(lines)
+
+
+def _first_sentences(text: str) -> str:
+    sentences = re.split(r"(?<=[a-z0-9)%][.!?])\s+(?=[A-Z])", " ".join(text.split()))
+    return " ".join(sentences[:SENTENCES_QUOTED])
+
+
+def _missing(result: ToolResult) -> str:
+    lines = []
+    for item in getattr(result, "missing_endpoints", ()):
+        reason = item if isinstance(item, str) else getattr(item, "reason", str(item))
+        lines.append(f"- {language.sentence_case(str(reason))}")
+    return "\n".join(lines)
+
+
+def _refusal(draft: Draft, failures: Sequence[str], passages: Sequence[RetrievedPassage]) -> str:
+    """The honest 'nobody knows', followed by what is known nearby."""
+    reasons = []
+    for failure in failures:
+        try:
+            reasons.append(str(json.loads(failure)["message"]))
+        except (ValueError, KeyError, TypeError):
+            reasons.append(failure[:300])
+    subject = language.joined(list(draft.plan.interventions)) or "this"
+    text = f"## No prediction is possible for {subject}\n\n" + " ".join(dict.fromkeys(reasons))
+    nearby = "\n".join(f"- {_first_sentences(hit.passage.text)} [{hit.source.source_id}]" for hit in passages[:3])
+    if nearby:
+        text += f"\n\n### What is known nearby\n\n{nearby}"
+    return text
+
+
+def _literature(draft: Draft, passages: Sequence[RetrievedPassage]) -> tuple[str, Status]:
+    if not passages:
+        return "## Nothing in the literature store answers this\n\nNo passage is near enough to the question.", Status.NOT_COVERED
+    lines = "\n".join(
+        f"- **{hit.passage.trial or hit.passage.heading}** – {_first_sentences(hit.passage.text)} [{hit.source.source_id}]"
+        for hit in passages
+    )
+    subject = language.joined(list(draft.plan.interventions)) or draft.plan.population or "the question"
+    return f"## What has been published about {subject}\n\nThe nearest passages, best first.\n\n### Passages\n\n{lines}", Status.ANSWERED
+
+
+def _cohort(cohort: ToolResult) -> str:
+    """A profile: means with the range of individuals, shares, preferences."""
+    rows, shares = [], []
+    for estimate in cohort.estimates:
+        if estimate.of is Level.SHARE:
+            shares.append(f"| {language.sentence_case(estimate.quantity)} | {round(estimate.point)} % |")
+        else:
+            spread = ""
+            if estimate.lower is not None and estimate.upper is not None:
+                spread = f"{language.number(estimate.lower, 1)} to {language.number(estimate.upper, 1)}"
+            rows.append(f"| {language.sentence_case(estimate.quantity)} ({estimate.unit}) | {language.number(estimate.point, 1)} | {spread} |")
+    name = getattr(cohort, "name", cohort.title)
+    prevalence = getattr(cohort, "prevalence", 1.0)
+    size = f" They are {100 * prevalence:.0f} % of the archetype “{name}”." if prevalence < 0.995 else ""
+    parts = [
+        f"## {language.sentence_case(cohort.title)}",
+        f"{getattr(cohort, 'summary', '')}{size}",
+        "### Measurements\n\n| | Mean | Nine in ten individuals |\n|---|---|---|\n" + "\n".join(rows),
+        "### Shares\n\n| | Share |\n|---|---|\n" + "\n".join(shares),
+    ]
+    doing = _doing(cohort, ())
+    if doing:
+        parts.append("### What they want and do\n\n" + doing)
+    return "\n\n".join(parts)

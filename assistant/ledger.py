@@ -1,0 +1,173 @@
+"""The run ledger: every run as a row of an append-only, hash-chained SQLite table.
+
+Row hash = SHA-256(previous hash + canonical JSON of the row). The newest hash and the row count are also kept in a
+second table, so that rows cut from the end are noticed as well as rows changed or taken from the middle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assistant.schemas import RunSummary
+from knowledge.errors import LedgerTampered, StoreDamaged, UnknownRun
+
+GENESIS = "0" * 64
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    seq INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL UNIQUE,
+    created TEXT NOT NULL,
+    body TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS head (
+    one INTEGER PRIMARY KEY CHECK (one = 1), rows INTEGER NOT NULL, hash TEXT NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """A stored run: what was asked, done and answered."""
+
+    seq: int
+    run_id: str
+    created: datetime
+    body: dict[str, Any]
+    hash: str
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the same value always gives the same text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def row_hash(previous: str, run_id: str, created: str, body: str) -> str:
+    """SHA-256 over the previous hash and the row."""
+    return hashlib.sha256("\n".join((previous, run_id, created, body)).encode()).hexdigest()
+
+
+class Ledger:
+    """Append, list, show and verify runs. One writer: the owner of the data directory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connect() as connection:
+            connection.executescript(_SCHEMA)
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        """One short connection a call: nothing is shared between threads."""
+        try:
+            with closing(sqlite3.connect(self._path, timeout=10)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                with connection:
+                    yield connection
+        except sqlite3.DatabaseError as error:
+            raise StoreDamaged(
+                f"The run ledger cannot be read ({error}).", f"Move {self._path.name} away to start a new one."
+            ) from error
+
+    def append(self, run_id: str, created: datetime, body: dict[str, Any]) -> str:
+        """Add a run and return its hash."""
+        text = canonical(body)
+        stamp = created.astimezone(UTC).isoformat()
+        with self._connect() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            rows, previous = self._head(connection)
+            digest = row_hash(previous, run_id, stamp, text)
+            connection.execute(
+                "INSERT INTO runs (seq, run_id, created, body, previous, hash) VALUES (?,?,?,?,?,?)",
+                (rows + 1, run_id, stamp, text, previous, digest),
+            )
+            connection.execute("INSERT OR REPLACE INTO head (one, rows, hash) VALUES (1, ?, ?)", (rows + 1, digest))
+        return digest
+
+    @staticmethod
+    def _head(connection: sqlite3.Connection) -> tuple[int, str]:
+        row = connection.execute("SELECT rows, hash FROM head WHERE one = 1").fetchone()
+        return (int(row[0]), str(row[1])) if row else (0, GENESIS)
+
+    def get(self, run_id: str) -> LedgerRow:
+        """The run of this id, or of the one id that starts so.
+
+        Raises
+        ------
+        UnknownRun
+            None, or several, match.
+        LedgerTampered
+            The row no longer matches its hash.
+        """
+        with self._connect() as connection:
+            rows = connection.execute(
+                "SELECT seq, run_id, created, body, previous, hash FROM runs WHERE run_id = ? OR run_id LIKE ? ESCAPE '\\' "
+                "ORDER BY seq LIMIT 2",
+                (run_id, run_id.replace("\\", "").replace("%", "").replace("_", "\\_") + "%"),
+            ).fetchall()
+        if not rows or not run_id.strip():
+            raise UnknownRun(f"There is no run '{run_id}'.", "List them with: cohort runs list")
+        if len(rows) > 1 and rows[0][1] != run_id:
+            raise UnknownRun(f"More than one run starts with '{run_id}'.", "Give more of its id.")
+        seq, found, created, body, previous, digest = rows[0]
+        if row_hash(previous, found, created, body) != digest:
+            raise LedgerTampered(
+                f"Run {found} was changed after it was recorded: its content no longer matches its hash.",
+                "See the whole chain with: cohort runs verify",
+            )
+        return LedgerRow(seq, found, datetime.fromisoformat(created), json.loads(body), digest)
+
+    def recent(self, limit: int = 20) -> list[RunSummary]:
+        """The newest runs first."""
+        with self._connect() as connection:
+            rows = connection.execute(
+                "SELECT run_id, created, body FROM runs ORDER BY seq DESC LIMIT ?", (limit,)
+            ).fetchall()
+        summaries = []
+        for run_id, created, body in rows:
+            answer = json.loads(body)["answer"]
+            summaries.append(
+                RunSummary(
+                    run_id=run_id,
+                    created=datetime.fromisoformat(created),
+                    question=answer["question"],
+                    status=answer["status"],
+                    headline=answer["headline"],
+                    model=answer["model"],
+                )
+            )
+        return summaries
+
+    def verify(self) -> int:
+        """Recompute the whole chain; return the number of rows.
+
+        Raises
+        ------
+        LedgerTampered
+            Names the first row that was changed, taken out or added.
+        """
+        previous, expected = GENESIS, 0
+        with self._connect() as connection:
+            rows, head = self._head(connection)
+            for seq, run_id, created, body, stated, digest in connection.execute(
+                "SELECT seq, run_id, created, body, previous, hash FROM runs ORDER BY seq"
+            ):
+                expected += 1
+                if seq != expected or stated != previous:
+                    raise LedgerTampered(f"The ledger is broken before run {run_id}: a row was taken out or put in.")
+                if row_hash(previous, run_id, created, body) != digest:
+                    raise LedgerTampered(f"Run {run_id} (row {seq}) was changed after it was recorded.")
+                previous = digest
+        if expected != rows or previous != head:
+            raise LedgerTampered(f"The ledger should hold {rows} runs but holds {expected}: the newest were cut off.")
+        return expected

@@ -1,0 +1,254 @@
+"""The service every face calls: ask, stream, run a tool, list and replay runs."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from assistant.answering import AnswerBuilder
+from assistant.ledger import Ledger
+from assistant.schemas import Answer, Event, PersonaNode, Plan, Question, ReplayReport, RunSummary, StepRecord
+from assistant.settings import Settings
+from knowledge.base import KnowledgeBase
+from knowledge.errors import EmptyQuestion, QuestionTooLong
+from knowledge.retrieval import LiteratureRetriever
+from knowledge.schemas import EvidenceView
+from personas.library import PersonaLibrary
+from personas.schemas import Persona
+from tools.context import ToolContext
+from tools.registry import Registry
+from tools.schemas import ToolResult
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an `Assistant` is made of; put together in bootstrap.py only."""
+
+    settings: Settings
+    knowledge: KnowledgeBase
+    personas: PersonaLibrary
+    registry: Registry
+    retriever: Callable[[], LiteratureRetriever]
+    model: Callable[[], BaseChatModel]
+    ledger: Ledger
+    owner: AbstractContextManager[Any]
+
+
+class Assistant:
+    """One question → one grounded answer. Safe to call from several threads; keeps no per-user state."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.settings = parts.settings
+        self.registry = parts.registry
+        self.personas = parts.personas
+        self.knowledge = parts.knowledge
+        self.ledger = parts.ledger
+
+    def close(self) -> None:
+        """Give the data directory back."""
+        self._parts.owner.__exit__(None, None, None)
+
+    def __enter__(self) -> Assistant:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def ask(self, question: Question | str) -> Answer:
+        """Answer a question.
+
+        Raises
+        ------
+        EmptyQuestion, QuestionTooLong
+            Before anything is run.
+        ModelError, LimitReached, StoreError
+            When no typed answer could be made of what happened.
+        """
+        asked = self._checked(question)
+        return self._run(asked, lambda _event: None)
+
+    def stream(self, question: Question | str) -> Iterator[Event]:
+        """As `ask`, yielding the plan and each step as they happen, and the answer last."""
+        asked = self._checked(question)
+        events: queue.Queue[Event | BaseException | None] = queue.Queue()
+
+        def work() -> None:
+            try:
+                self._run(asked, events.put)
+            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
+                events.put(error)
+            finally:
+                events.put(None)
+
+        threading.Thread(target=work, name="cohort-run", daemon=True).start()
+        while (event := events.get()) is not None:
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+
+    def _checked(self, question: Question | str) -> Question:
+        asked = Question(text=question) if isinstance(question, str) else question
+        # Lone surrogates cannot be stored or sent; they are typing accidents, not content.
+        text = asked.text.encode("utf-8", "replace").decode().strip()
+        if not any(character.isalnum() for character in text):
+            raise EmptyQuestion(
+                "The question is empty.",
+                "Ask for example: How would adults with type 2 diabetes react to semaglutide 1 mg weekly?",
+            )
+        limit = self.settings.max_question_characters
+        if len(text) > limit:
+            raise QuestionTooLong(
+                f"The question has {len(text):,} characters; at most {limit:,} can be read.",
+                "Ask the essential part, or raise COHORT_MAX_QUESTION_CHARACTERS.",
+            )
+        return asked.model_copy(update={"text": text})
+
+    def _run(self, question: Question, emit: Callable[[Event], None]) -> Answer:
+        from assistant.runner import run_agent  # LangGraph is imported when a question comes, not before
+
+        def on_step(tool: str, step: StepRecord | None) -> None:
+            kind = "step_started" if step is None else "step_finished"
+            emit(Event(type=kind, at=datetime.now(UTC), tool=tool, step=step))  # type: ignore[arg-type]
+
+        def on_plan(plan: Plan) -> None:
+            emit(Event(type="plan", at=datetime.now(UTC), plan=plan))
+
+        created = datetime.now(UTC)
+        run_id = f"r-{uuid4().hex[:12]}"
+        outcome = run_agent(
+            question,
+            model=self._parts.model(),
+            registry=self.registry,
+            context=self.context(question.seed, question.view),
+            settings=self.settings,
+            deadline=time.monotonic() + self.settings.max_seconds,
+            on_step=on_step,
+            on_plan=on_plan,
+        )
+        answer = AnswerBuilder(self.knowledge, self.settings).build(run_id, question, outcome)
+        self.ledger.append(
+            run_id,
+            created,
+            {
+                "question": question.model_dump(mode="json"),
+                "answer": answer.model_dump(mode="json"),
+                "results": [result.model_dump(mode="json") for _, result in outcome.results],
+            },
+        )
+        emit(Event(type="answer", at=datetime.now(UTC), answer=answer))
+        return answer
+
+    def context(self, seed: int = 1, view: EvidenceView | None = None) -> ToolContext:
+        """A tool context over this assistant's libraries."""
+        return ToolContext(
+            knowledge=self.knowledge,
+            personas=self.personas,
+            retriever=self._parts.retriever,
+            seed=seed,
+            view=view or EvidenceView(),
+            cache_dir=self.settings.data_dir / "fits",
+        )
+
+    def run_tool(
+        self, name: str, arguments: dict[str, Any], *, seed: int = 1, view: EvidenceView | None = None
+    ) -> ToolResult:
+        """Run one tool by name; UnknownTool, InvalidInput and the tool's own errors."""
+        declared = self.registry[name]
+        result: ToolResult = declared(declared.parse(arguments), self.context(seed, view))
+        return result
+
+    def persona_tree(self) -> list[PersonaNode]:
+        """The archetypes as a tree."""
+
+        def branch(persona_id: str) -> PersonaNode:
+            children = tuple(branch(child) for child in self.personas.children(persona_id))
+            return PersonaNode(id=persona_id, name=self.personas.get(persona_id).name, children=children)
+
+        roots = [persona_id for persona_id in self.personas.ids() if self.personas.get(persona_id).parent is None]
+        return [branch(root) for root in roots]
+
+    def persona(self, persona_id: str) -> Persona:
+        """One archetype, inheritance applied (UnknownPersona)."""
+        return self.personas.get(persona_id)
+
+    def index_report(self, *, rebuild: bool = False) -> dict[str, str | int]:
+        """Counts of the evidence base and the state of its index; `rebuild` builds the index anew."""
+        retriever = self._parts.retriever()
+        if rebuild:
+            retriever.rebuild()
+        arms = self.knowledge.arms
+        return {
+            "evidence_hash": self.knowledge.evidence_hash(EvidenceView()),
+            "sources": len(self.knowledge.sources),
+            "trials": len(arms.trials()),
+            "trial_arm_rows": len(arms.arms),
+            "passages": len(self.knowledge.passages),
+            "indexed_passages": retriever.count(),
+            "embedder": retriever.embedder_name,
+            "data_directory": str(self.settings.data_dir),
+        }
+
+    def runs(self, limit: int = 20) -> list[RunSummary]:
+        """The newest runs."""
+        return self.ledger.recent(limit)
+
+    def show_run(self, run_id: str) -> Answer:
+        """The answer of a recorded run (UnknownRun, LedgerTampered)."""
+        return Answer.model_validate(self.ledger.get(run_id).body["answer"])
+
+    def verify_runs(self) -> int:
+        """Check the hash chain; the number of runs, or LedgerTampered."""
+        return self.ledger.verify()
+
+    def replay(self, run_id: str) -> ReplayReport:
+        """Call the run's tools again with the same arguments, seed and evidence view; compare every number."""
+        row = self.ledger.get(run_id)
+        question = Question.model_validate(row.body["question"])
+        recorded = Answer.model_validate(row.body["answer"])
+        old_results = iter(row.body["results"])
+        differences: list[str] = []
+        compared = 0
+        for step in recorded.steps:
+            if not step.ok:
+                continue
+            old = next(old_results)
+            new = self.run_tool(step.tool, step.arguments, seed=question.seed, view=question.view)
+            count, changed = _compare(step.tool, old, new.model_dump(mode="json"))
+            compared += count
+            differences += changed
+        return ReplayReport(
+            run_id=row.run_id,
+            identical=not differences,
+            compared=compared,
+            differences=tuple(differences[:50]),
+            evidence_changed=self.knowledge.evidence_hash(question.view) != recorded.evidence_hash,
+        )
+
+
+def _compare(tool: str, old: Any, new: Any, path: str = "") -> tuple[int, list[str]]:
+    """Count the numbers of two JSON values and list where they differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [(key, old.get(key), new.get(key)) for key in {**old, **new}]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = [(str(index), a, b) for index, (a, b) in enumerate(zip(old, new, strict=True))]
+    else:
+        is_number = isinstance(old, int | float) and not isinstance(old, bool)
+        changed = [f"{tool}{path}: recorded {old!r}, now {new!r}"] if old != new else []
+        return int(is_number), changed
+    counts, differences = 0, []
+    for key, a, b in pairs:
+        count, changed = _compare(tool, a, b, f"{path}.{key}")
+        counts += count
+        differences += changed
+    return counts, differences

@@ -1,0 +1,16 @@
+"""All tools, in the order they are listed."""
+
+from __future__ import annotations
+
+from tools.cohort.tool import describe_cohort
+from tools.literature.tool import search_literature
+from tools.registry import Registry
+from tools.response.tool import compare_treatments, simulate_treatment_response
+
+
+def build_registry() -> Registry:
+    """The registry that every face uses."""
+    registry = Registry()
+    for declared in (simulate_treatment_response, compare_treatments, describe_cohort, search_literature):
+        registry.add(declared)
+    return registry

@@ -1,0 +1,1 @@
+"""Who a cohort is: the `describe_cohort` tool."""

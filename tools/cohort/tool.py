@@ -1,0 +1,125 @@
+"""`describe_cohort`: from words, or an archetype with restrictions, to a described population."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from knowledge.errors import CohortNotCovered
+from knowledge.schemas import Frozen
+from personas.cohort import Cohort
+from personas.resolve import resolve_cohort
+from personas.schemas import CohortSpec
+from tools.context import ToolContext
+from tools.registry import tool
+from tools.schemas import Chart, Estimate, Kind, Level, Point, Series, ToolInput, ToolResult, Validation
+
+
+class DescribeInput(ToolInput):
+    """A cohort, as words or as an archetype with restrictions; exactly one of the two."""
+
+    cohort: CohortSpec | None = Field(None, description="archetype id and restrictions")
+    text: str | None = Field(None, max_length=1000, description="the cohort in words, e.g. 'women over 70 with type 2 diabetes'")
+    patients: int = Field(4000, ge=200, le=1_000_000, description="virtual patients to draw")
+
+    @model_validator(mode="after")
+    def _one(self) -> DescribeInput:
+        if (self.cohort is None) == (self.text is None):
+            raise ValueError("give exactly one of 'cohort' and 'text'")
+        return self
+
+
+class Statement(Frozen):
+    """Something the cohort wants, fears or does, with where it is from."""
+
+    topic: str
+    statement: str
+    source_id: str = ""
+    assumption: str = ""
+
+
+class CohortDescription(ToolResult):
+    """A described population."""
+
+    cohort: CohortSpec
+    name: str
+    summary: str
+    prevalence: float = Field(description="share of the archetype that meets the restrictions, 0-1")
+    effective_sample_size: float
+    preferences: tuple[Statement, ...] = ()
+    assumed_attributes: tuple[str, ...] = ()
+
+
+@tool("describe_cohort", input=DescribeInput, result=CohortDescription, validation=Validation.VERIFIED)
+def describe_cohort(request: DescribeInput, context: ToolContext) -> CohortDescription:
+    """Say who a cohort is: age, sex, biomarkers, comorbidities, behaviours and preferences of its virtual patients.
+
+    Give the user's words as `text`, or an archetype with restrictions as `cohort`; the returned `cohort` is what the
+    prediction tools take. Sampled by Gaussian copula from sourced margins; attributes without a source are listed.
+    """
+    spec = request.cohort
+    if spec is None:
+        spec = resolve_cohort(request.text or "", context.personas)
+        if spec is None:
+            raise CohortNotCovered(
+                f"No cohort was recognised in '{(request.text or '')[:120]}'.",
+                "Name a disease and who, such as 'adults over 65 with type 2 diabetes'.",
+            )
+    cohort = Cohort.build(spec, context.personas, n=request.patients, seed=context.seed)
+    rows = cohort.summary()
+    persona = cohort.persona
+    estimates = [
+        Estimate(
+            id=f"{row.attribute}.{'share' if row.unit == '%' and level else 'mean'}{'.' + level if level else ''}",
+            quantity=row.label if not level else f"{row.label}: {level}",
+            unit=row.unit,
+            population=cohort.label,
+            point=value,
+            lower=row.lower if not level else None,
+            upper=row.upper if not level else None,
+            kind=Kind.DESCRIPTIVE,
+            of=Level.SHARE if level else Level.COHORT_MEAN,
+            validation=Validation.VERIFIED,
+            source_ids=(row.source_id,) if row.source_id else (),
+            note=f"assumed: {row.assumption}" if row.assumption else "5th to 95th percentile of individuals",
+        )
+        for row in rows
+        for level, value in row.values()
+    ]
+    return CohortDescription(
+        title=cohort.label,
+        cohort=spec,
+        name=persona.name,
+        summary=persona.summary,
+        prevalence=cohort.prevalence,
+        effective_sample_size=cohort.effective_sample_size,
+        estimates=tuple(estimates),
+        charts=(_profile(estimates),),
+        preferences=tuple(
+            Statement(
+                topic=preference.topic,
+                statement=preference.statement,
+                source_id=preference.source.source_id if preference.source else "",
+                assumption=preference.assumption or "",
+            )
+            for preference in persona.preferences
+        ),
+        assumed_attributes=tuple(row.attribute for row in rows if row.assumption),
+        assumptions=_assumptions(cohort),
+        source_ids=tuple(dict.fromkeys(row.source_id for row in rows if row.source_id)),
+    )
+
+
+def _profile(estimates: list[Estimate]) -> Chart:
+    shares = [estimate for estimate in estimates if estimate.of is Level.SHARE]
+    return Chart(
+        kind="bars",
+        title="Who they are",
+        x_label="",
+        y_label="% of the cohort",
+        series=(Series(name="share", points=tuple(Point(x=e.quantity, y=e.point) for e in shares)),),
+    )
+
+
+def _assumptions(cohort: Cohort) -> tuple[str, ...]:
+    assumed = [row.label for row in cohort.summary() if row.assumption]
+    return (f"cohort values without a source: {', '.join(assumed)}",) if assumed else ()

@@ -1,0 +1,1 @@
+"""What has been written: the `search_literature` tool."""

@@ -1,0 +1,260 @@
+"""The command line: parses, calls the service, renders. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from knowledge.errors import CohortTwinError, InvalidInput
+
+if TYPE_CHECKING:
+    from assistant.service import Assistant
+
+app = typer.Typer(
+    name="cohort",
+    help="How would this cohort react? Predictions from published trials, every number traceable.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+personas_app = typer.Typer(help="The cohorts: tree and profiles.", no_args_is_help=True)
+runs_app = typer.Typer(help="The run ledger: list, show, replay, verify.", no_args_is_help=True)
+app.add_typer(personas_app, name="personas")
+app.add_typer(runs_app, name="runs")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def _assistant() -> Assistant:
+    from assistant.bootstrap import build_assistant
+
+    return build_assistant()
+
+
+def _write(text: str) -> None:
+    """To standard output, whatever its encoding: a character that it cannot show becomes '?'."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def _write_json(value: Any) -> None:
+    _write(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@app.command()
+def ask(
+    question: Annotated[list[str], typer.Argument(help="The question, in plain words.")],
+    as_json: JsonFlag = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the virtual patients.")] = 1,
+    as_of: Annotated[str, typer.Option(help="Use only what was published by this date (YYYY-MM-DD).")] = "",
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave out a trial and every text about it.")] = None,
+) -> None:
+    """Ask how a cohort would react.
+
+    Exit codes: 0 answered; 2 the question cannot be used; 3 nothing could be predicted (the answer says why);
+    4 store; 5 chat model; 6 limit reached.
+    """
+    from assistant.schemas import Question
+    from knowledge.schemas import EvidenceView
+    from ui.faults import EXIT_CODES
+
+    view = EvidenceView(as_of=_date(as_of), exclude=tuple(exclude or ()))
+    with _assistant() as assistant:
+        answer = assistant.ask(Question(text=" ".join(question), seed=seed, view=view))
+    if as_json:
+        _write_json(answer.model_dump(mode="json"))
+    else:
+        from ui.terminal import print_answer
+
+        print_answer(answer)
+    raise typer.Exit(EXIT_CODES[answer.status])
+
+
+def _date(text: str) -> Any:
+    from datetime import date
+
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"'{text}' is not a date.", "Write it as YYYY-MM-DD, for example 2021-06-30.") from error
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; only loopback addresses are allowed.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+) -> None:
+    """Serve the chat at / and REST under /api/v1 (OpenAPI at /docs)."""
+    from ui.server import run_server
+
+    run_server(_assistant, host=host, port=port)
+
+
+@app.command()
+def tool(
+    name: Annotated[str, typer.Argument(help="Tool name; without one, the tools are listed.")] = "",
+    arguments: Annotated[str, typer.Option("--json", help="Arguments as JSON, or @file.json.")] = "{}",
+    schema: Annotated[bool, typer.Option("--schema", help="Print the tool's input schema.")] = False,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+) -> None:
+    """Run one tool, or list them."""
+    with _assistant() as assistant:
+        if not name:
+            for declared in assistant.registry:
+                _write(f"{declared.name:<28} {declared.validation.value:<10} {declared.description.split('. ')[0]}")
+            return
+        if schema:
+            _write_json(assistant.registry[name].input_model.model_json_schema())
+            return
+        result = assistant.run_tool(name, _arguments(arguments), seed=seed)
+    _write_json(result.model_dump(mode="json"))
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    if text.startswith("@"):
+        path = Path(text[1:])
+        if not path.is_file():
+            raise InvalidInput(f"There is no file {path}.", "Give JSON, or @ and the path of a JSON file.")
+        text = path.read_text(encoding="utf-8")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(
+            f"The arguments are not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+            'For example: --json \'{"query": "nausea with semaglutide"}\'',
+        ) from error
+    if not isinstance(value, dict):
+        raise InvalidInput("The arguments must be a JSON object.", 'For example: --json \'{"query": "adherence"}\'')
+    return value
+
+
+@personas_app.command("tree")
+def personas_tree(as_json: JsonFlag = False) -> None:
+    """The family tree of archetypes."""
+    with _assistant() as assistant:
+        tree = assistant.persona_tree()
+    if as_json:
+        _write_json([node.model_dump(mode="json") for node in tree])
+        return
+
+    def show(nodes: Any, depth: int) -> None:
+        for node in nodes:
+            _write(f"{'  ' * depth}{node.id}  {node.name}")
+            show(node.children, depth + 1)
+
+    show(tree, 0)
+
+
+@personas_app.command("show")
+def personas_show(persona_id: str, as_json: JsonFlag = False) -> None:
+    """One archetype: who they are, with the source or assumption behind each value."""
+    with _assistant() as assistant:
+        persona = assistant.persona(persona_id)
+    if as_json:
+        _write_json(persona.model_dump(mode="json", exclude_none=True))
+        return
+    from ui.terminal import print_persona
+
+    print_persona(persona)
+
+
+@app.command()
+def index(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the literature index anew.")] = False,
+    drugs: Annotated[bool, typer.Option("--drugs", help="List the drugs that are known.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """State of the evidence base and its literature index."""
+    with _assistant() as assistant:
+        if drugs:
+            for name, drug in sorted(assistant.knowledge.vocabulary.drugs.items()):
+                _write(f"{name:<32} {drug.drug_class:<22} {', '.join(drug.brands)}")
+            return
+        report = assistant.index_report(rebuild=rebuild)
+    if as_json:
+        _write_json(report)
+        return
+    for key, value in report.items():
+        _write(f"{key.replace('_', ' '):<22} {value}")
+
+
+@runs_app.command("list")
+def runs_list(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, as_json: JsonFlag = False) -> None:
+    """The newest runs."""
+    with _assistant() as assistant:
+        runs = assistant.runs(limit)
+    if as_json:
+        _write_json([run.model_dump(mode="json") for run in runs])
+        return
+    if not runs:
+        _write('No run is recorded yet. Ask something: cohort ask "…"')
+    for run in runs:
+        _write(f"{run.run_id}  {run.created:%Y-%m-%d %H:%M}  {run.status:<12} {run.question[:80]}")
+
+
+@runs_app.command("show")
+def runs_show(run_id: str, as_json: JsonFlag = False) -> None:
+    """The answer of a recorded run."""
+    with _assistant() as assistant:
+        answer = assistant.show_run(run_id)
+    if as_json:
+        _write_json(answer.model_dump(mode="json"))
+        return
+    from ui.terminal import print_answer
+
+    print_answer(answer)
+
+
+@runs_app.command("replay")
+def runs_replay(run_id: str, as_json: JsonFlag = False) -> None:
+    """Compute a run again and compare every number. Exit code 1 when one differs."""
+    with _assistant() as assistant:
+        report = assistant.replay(run_id)
+    if as_json:
+        _write_json(report.model_dump(mode="json"))
+    else:
+        verdict = "identical" if report.identical else f"{len(report.differences)} differences"
+        _write(f"Run {report.run_id}: {report.compared} numbers computed again, {verdict}.")
+        if report.evidence_changed:
+            _write("The evidence base has changed since the run was recorded.")
+        for difference in report.differences:
+            _write(f"  {difference}")
+    raise typer.Exit(0 if report.identical else 1)
+
+
+@runs_app.command("verify")
+def runs_verify() -> None:
+    """Check the hash chain of the ledger."""
+    with _assistant() as assistant:
+        count = assistant.verify_runs()
+    _write(f"{count} runs, hash chain intact.")
+
+
+def main() -> None:
+    """Entry point: typed errors become one sentence on standard error and an exit code."""
+    try:
+        app()
+    except CohortTwinError as error:
+        from ui.faults import fault_of
+
+        fault = fault_of(error)
+        sys.stderr.write(f"{fault.title}: {error}\n")
+        raise SystemExit(fault.exit_code) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader of our pipe went away (`cohort … | head`): nothing is wrong here.
+        sys.stderr.close()
+        raise SystemExit(0) from None
+
+
+if __name__ == "__main__":
+    main()
