@@ -1,0 +1,60 @@
+"""`python -m evals run` asks the cases and writes the report; `python -m evals bench` measures speed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from knowledge.errors import CohortTwinError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def run(
+    case: Annotated[list[str] | None, typer.Option(help="Only these case ids.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+) -> None:
+    """Ask every case with the model of the settings; exit code 1 when a case fails."""
+    from assistant.bootstrap import build_assistant
+    from assistant.settings import load_settings
+    from evals.report import REPORTS, headline, write
+    from evals.runner import load_cases, run_cases
+
+    cases = [item for item in load_cases() if not case or item.id in case]
+    with TemporaryDirectory() as folder, build_assistant(load_settings(data_dir=Path(folder))) as assistant:
+        results = run_cases(
+            cases, assistant, lambda result: _line(f"{'pass' if result.passed else 'FAIL'}  {result.case.id:<34} {result.seconds:6.2f} s")
+        )
+        text, _data = write(results, assistant.knowledge.arms.hash, assistant.settings.model, out or REPORTS)
+    _line(headline(results))
+    _line(f"Report: {text}")
+    raise typer.Exit(0 if all(result.passed for result in results) else 1)
+
+
+@app.command()
+def bench(
+    runs: Annotated[int, typer.Option(min=2, max=50, help="Interleaved repetitions.")] = 5,
+) -> None:
+    """Measure start and answer times, interleaved with named peers."""
+    from evals.bench import run_bench
+
+    for line in run_bench(runs):
+        _line(line)
+
+
+def _line(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except CohortTwinError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
