@@ -15,11 +15,12 @@ from assistant.runner import Outcome
 from assistant.schemas import Answer, Citation, Question, Section, Status
 from assistant.settings import Settings
 from knowledge.base import KnowledgeBase
-from tools.schemas import ToolResult
+from tools.response.schemas import EvidenceWeight
+from tools.schemas import Chart, ToolResult
 
 _MARK = re.compile(r"\[((?:pmid|doi|nct|web)-[a-z0-9.\-]+)\]", re.IGNORECASE)
 NOT_ADVICE = "Not advice for an individual: this is about groups of people."
-MAX_SOURCES = 12
+CARRYING = 3  # trials shown for each endpoint: those that carry its prediction
 
 
 class AnswerBuilder:
@@ -40,14 +41,18 @@ class AnswerBuilder:
         limits = _unique(warning for result in results for warning in result.warnings) + outcome.notes + (NOT_ADVICE,)
         if outcome.status in (Status.ANSWERED, Status.PARTIAL):
             sections = [*sections, Section(title="How sure?", body=confidence.sentence)]
-            evidence = _evidence_table(results, citations)
+            evidence = _evidence_table(results, citations, self._knowledge)
             if evidence:
                 sections.append(Section(title="Evidence", body=evidence))
             if assumptions:
                 sections.append(Section(title="Assumed", body=_list(assumptions)))
         if outcome.removed:
             sections.append(
-                Section(title="Removed", body=f"{len(outcome.removed)} sentence(s) held a number that no tool computed and no source states; they were taken out.")
+                Section(
+                    title="Removed",
+                    body=f"{len(outcome.removed)} sentence(s) held a number that no tool computed and no source states, "
+                    "and were taken out.",
+                )
             )
         sections.append(Section(title="Not covered", body=_list(limits)))
         return Answer(
@@ -58,7 +63,7 @@ class AnswerBuilder:
             sections=tuple(sections),
             plan=outcome.plan,
             estimates=tuple(estimate for result in results for estimate in result.estimates),
-            charts=tuple(chart for result in results for chart in result.charts),
+            charts=_ordered_charts(results),
             confidence=confidence,
             citations=tuple(citations),
             assumptions=assumptions,
@@ -73,14 +78,12 @@ class AnswerBuilder:
 
     def _cite(self, text: str, results: Sequence[ToolResult]) -> tuple[str, list[Citation]]:
         """Number the sources in the order they carry the answer, then those the text cites; drop unknown marks."""
-        available = dict.fromkeys(
-            weight.source_id for result in results for weight in getattr(result, "evidence", ()) if weight.source_id
-        )
+        available = dict.fromkeys(weight.source_id for weight in _carrying(results))
         named = [match.lower() for match in _MARK.findall(text)]
         returned = {source_id for result in results for source_id in result.source_ids}
         returned |= {hit.source.source_id for result in results for hit in result.passages} | set(available)
         returned |= {s.source_id for result in results for s in getattr(result, "preferences", ()) if s.source_id}
-        order = [*list(available)[:MAX_SOURCES], *(name for name in named if name in returned)]
+        order = [*available, *(name for name in named if name in returned)]
         numbers = {name: position for position, name in enumerate(dict.fromkeys(order), start=1)}
         locators = _locators(results)
         citations = [self._citation(name, number, locators.get(name, "")) for name, number in numbers.items()]
@@ -111,6 +114,13 @@ class AnswerBuilder:
         )
 
 
+def _ordered_charts(results: Sequence[ToolResult]) -> tuple[Chart, ...]:
+    """What is predicted comes first, who the cohort is last."""
+    predicted = [result for result in results if any(estimate.endpoint for estimate in result.estimates)]
+    others = [result for result in results if result not in predicted]
+    return tuple(chart for result in (*predicted, *others) for chart in result.charts)
+
+
 def _locators(results: Sequence[ToolResult]) -> dict[str, str]:
     found = {hit.source.source_id: hit.passage.locator for result in results for hit in result.passages}
     for result in results:
@@ -126,9 +136,10 @@ def parse_markdown(text: str) -> tuple[str, list[Section]]:
     lines = text.strip().splitlines()
     headline = lines[0].lstrip("# ").strip() if lines else "No answer"
     sections: list[Section] = []
-    title, body = "In short", []
+    title = "In short"
+    body: list[str] = []
     for line in lines[1:]:
-        if line.startswith("### ") or line.startswith("## "):
+        if line.startswith(("### ", "## ")):
             if "\n".join(body).strip():
                 sections.append(Section(title=title, body="\n".join(body).strip()))
             title, body = line.lstrip("# ").strip(), []
@@ -148,27 +159,56 @@ def _fallback(outcome: Outcome) -> str:
             for e in result.estimates
             if e.endpoint
         )
-        return f"## Stopped before the answer was written\n\nThe tools had computed this much.\n\n### Computed\n\n{rows}"
+        return (
+            f"## Stopped before the answer was written\n\nThe tools had computed this much.\n\n### Computed\n\n{rows}"
+        )
     return "## No answer\n\nThe question ended before any prediction was made. Ask again, or ask something narrower."
 
 
-def _evidence_table(results: Sequence[ToolResult], citations: Sequence[Citation]) -> str:
-    """The trials that carry the prediction, heaviest first; then the other sources cited."""
-    weights = [weight for result in results for weight in getattr(result, "evidence", ())]
+def _evidence_table(results: Sequence[ToolResult], citations: Sequence[Citation], knowledge: KnowledgeBase) -> str:
+    """The trials that carry each prediction and those that disagree, with their figures; then the other sources cited."""
     by_id = {citation.source_id: citation for citation in citations}
-    heaviest: dict[str, float] = {}
-    for weight in weights:
-        heaviest[weight.source_id] = max(heaviest.get(weight.source_id, 0.0), float(getattr(weight, "weight", 0.0)))
-    lines = []
-    for citation in sorted(citations, key=lambda c: (-heaviest.get(c.source_id, 0.0), c.number)):
-        trial = next((w.trial for w in weights if w.source_id == citation.source_id), "")
-        share = heaviest.get(citation.source_id)
-        carried = f", carries {100 * share:.0f} % of a prediction" if share and share >= 0.005 else ""
-        identifier = f"PMID {citation.pmid}" if citation.pmid else f"doi:{citation.doi}" if citation.doi else citation.source_id
-        name = f"**{trial}** – " if trial else ""
-        where = f", {citation.locator}" if citation.locator else ""
-        lines.append(f"- [{citation.number}] {name}{citation.title.rstrip('.')}. {identifier}{where}. {by_id[citation.source_id].grade}{carried}.")
+    lines: list[str] = []
+    told: set[str] = set()
+    for weight in _carrying(results):
+        citation = by_id.get(weight.source_id)
+        if citation is None:
+            continue
+        told.add(citation.source_id)
+        endpoint = knowledge.vocabulary.endpoints[weight.endpoint]
+        figure = f"{endpoint.label} {language.number(weight.value, 1)} {endpoint.unit}"
+        when = f" at {language.weeks(weight.weeks)}" if weight.weeks else ""
+        disagrees = "" if weight.agrees else "; **disagrees with the other trials**"
+        lines.append(
+            f"- [{citation.number}] **{weight.trial}**, {weight.arm}{when}: {figure}; carries {weight.weight:.0f} % of that "
+            f"prediction{disagrees}. {_identifier(citation)}, {citation.grade}."
+        )
+    for citation in citations:
+        if citation.source_id not in told:
+            lines.append(
+                f"- [{citation.number}] {citation.title.rstrip('.')}. {_identifier(citation)}, {citation.grade}."
+            )
     return "\n".join(lines)
+
+
+def _carrying(results: Sequence[ToolResult]) -> list[EvidenceWeight]:
+    """For each endpoint the heaviest figures, one a trial, and the heaviest that disagrees."""
+    chosen: list[EvidenceWeight] = []
+    for result in results:
+        weights = sorted(getattr(result, "evidence", ()), key=lambda w: -w.weight)
+        for endpoint in dict.fromkeys(weight.endpoint for weight in getattr(result, "evidence", ())):
+            of_endpoint = [weight for weight in weights if weight.endpoint == endpoint]
+            one_a_trial = list({weight.trial: weight for weight in reversed(of_endpoint)}.values())[::-1]
+            shown = one_a_trial[:CARRYING]
+            shown += [weight for weight in one_a_trial[CARRYING:] if not weight.agrees][:1]
+            chosen += shown
+    return chosen
+
+
+def _identifier(citation: Citation) -> str:
+    if citation.pmid:
+        return f"PMID {citation.pmid}"
+    return f"doi:{citation.doi}" if citation.doi else citation.source_id
 
 
 def _planner_notes(outcome: Outcome) -> tuple[str, ...]:
@@ -181,9 +221,9 @@ def _next_questions(outcome: Outcome) -> tuple[str, ...]:
     if plan is None or outcome.status is not Status.ANSWERED or not plan.interventions or not plan.population:
         return ()
     drug = plan.interventions[0]
-    who = plan.population
+    who = plan.population[:1].lower() + plan.population[1:]
     return (
-        f"How would women among {who} react to {drug}?",
+        f"How would women, {who}, react to {drug}?",
         f"What is published about adherence to {drug.split(' ')[0]}?",
         f"How does {drug} compare with empagliflozin 25 mg in {who}?",
     )

@@ -45,7 +45,7 @@ def build_assistant(settings: Settings | None = None, *, model: BaseChatModel | 
         def retriever() -> LiteratureRetriever:
             from knowledge.retrieval import LiteratureRetriever
 
-            return LiteratureRetriever.open(knowledge, settings.data_dir, embedder=settings.embedder or None)
+            return LiteratureRetriever.open(knowledge, settings.data_dir, model=settings.embedder)
 
         @lru_cache(maxsize=1)
         def chat_model() -> BaseChatModel:

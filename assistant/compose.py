@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from assistant import language
+from assistant.conversions import other_unit
 from assistant.plans import Draft
 from assistant.schemas import Status
 from assistant.understanding import Intent
@@ -18,6 +19,8 @@ from knowledge.schemas import Direction, Endpoint, Family, RetrievedPassage
 from tools.schemas import Estimate, Level, ToolResult
 
 SENTENCES_QUOTED = 2
+STATEMENTS = 4
+PASSAGES = 2
 
 
 def compose_answer(
@@ -66,7 +69,7 @@ def compose_answer(
 
 
 def _subject(draft: Draft) -> str:
-    names = [language_label for language_label in draft.plan.interventions]
+    names = list(draft.plan.interventions)
     if draft.understood.intent is Intent.COMPARE:
         return " versus ".join(names)
     return f"{language.joined(names)} versus {draft.plan.comparator}"
@@ -106,11 +109,20 @@ def _moves(endpoint: Endpoint, mean: Estimate) -> str:
     """'HbA1c to fall by about 1.4 %-points (90 % of such trials would report −1.8 to −1.0)'."""
     places = language.decimals(mean)
     verb = "fall" if mean.point < 0 else "rise"
-    subject = re.sub(r"[ -]change$", "", endpoint.label)
+    subject = re.sub(r"[ -]change$", "", endpoint.label).replace("body-", "body ")
     return (
-        f"{subject} to {verb} by about {language.number(abs(mean.point), places)} {language.unit(mean)} "
+        f"{subject} to {verb} by about {language.number(abs(mean.point), places)} {language.unit(mean)}{_also(endpoint, mean)} "
         f"({language.percent(mean.level)} of such trials would report {language.interval(mean)})"
     )
+
+
+def _also(endpoint: Endpoint, mean: Estimate) -> str:
+    """The same in the other unit in use: ' or 15 mmol/mol'."""
+    converted = other_unit(endpoint)
+    if converted is None:
+        return ""
+    factor, unit = converted
+    return f" or {language.number(abs(mean.point * factor), 0)} {unit}"
 
 
 def _happens(endpoint: Endpoint) -> str:
@@ -134,12 +146,9 @@ def _expectations(result: ToolResult, knowledge: KnowledgeBase) -> str:
             continue
         rows.append(
             f"| {language.sentence_case(endpoint.label)} ({language.unit(mean)}) | {_cell(mean)} | "
-            f"{_cell(control)} | {_cell(difference)} | {mean.n_trials if mean.n_trials is not None else ''} |"
+            f"{_cell(control)} | {_cell(difference)} |"
         )
-    head = (
-        f"| Cohort mean or share | With treatment | With {_control_name(result)} | Difference | Trials |\n"
-        "|---|---|---|---|---|\n"
-    )
+    head = f"| Cohort mean or share | Treatment | {language.sentence_case(_control_name(result))} | Difference |\n|---|---|---|---|\n"
     note = (
         "\n\nIn brackets: where 90 % of new trials in such a cohort would fall, trial-to-trial differences included. "
         "These are about cohort means, not about persons."
@@ -149,7 +158,7 @@ def _expectations(result: ToolResult, knowledge: KnowledgeBase) -> str:
 
 def _control_name(result: ToolResult) -> str:
     control = next((e.arm for e in result.estimates if e.id.endswith(".control") and e.arm), "")
-    return control or "the comparator"
+    return control or "comparator"
 
 
 def _cell(estimate: Estimate | None) -> str:
@@ -188,7 +197,10 @@ def _share_sentence(share: Estimate) -> str:
 
 def _share_words(quantity: str) -> str:
     """'share with HbA1c fall' -> 'with HbA1c fall'."""
-    return re.sub(r"^(?:individuals?|share|persons?)(?: of individuals?)?\s*(?:who|that)?\s*", "", quantity).strip() or quantity
+    return (
+        re.sub(r"^(?:individuals?|share|persons?)(?: of individuals?)?\s*(?:who|that)?\s*", "", quantity).strip()
+        or quantity
+    )
 
 
 def _comparison(result: ToolResult, knowledge: KnowledgeBase) -> list[str]:
@@ -196,12 +208,16 @@ def _comparison(result: ToolResult, knowledge: KnowledgeBase) -> list[str]:
     sentences = []
     for estimate in result.estimates:
         if estimate.id.split(".")[1:2] == ["probability_better"] or ".probability" in estimate.id:
-            sentences.append(f"{language.sentence_case(estimate.quantity)}: {round(estimate.point)} % ({language.likelihood(estimate.point / 100)}).")
+            sentences.append(
+                f"{language.sentence_case(estimate.quantity)}: {round(estimate.point)} % ({language.likelihood(estimate.point / 100)})."
+            )
     rows = []
     for estimate in result.estimates:
         if estimate.of is Level.COHORT_MEAN and estimate.endpoint and ".probability" not in estimate.id:
             label = knowledge.vocabulary.endpoints[estimate.endpoint].label
-            rows.append(f"| {language.sentence_case(label)} ({language.unit(estimate)}) | {estimate.arm} | {_cell(estimate)} |")
+            rows.append(
+                f"| {language.sentence_case(label)} ({language.unit(estimate)}) | {estimate.arm} | {_cell(estimate)} |"
+            )
     table = "| Outcome | Treatment | Cohort mean (90 % of such trials) |\n|---|---|---|\n" + "\n".join(rows)
     lead = "**" + (sentences[0] if sentences else result.title) + "**"
     rest = "\n".join(f"- {sentence}" for sentence in sentences)
@@ -211,10 +227,10 @@ def _comparison(result: ToolResult, knowledge: KnowledgeBase) -> list[str]:
 def _doing(cohort: ToolResult | None, passages: Sequence[RetrievedPassage]) -> str:
     """Preferences of the archetype, then what was found about adherence."""
     lines = []
-    for statement in getattr(cohort, "preferences", ()):
+    for statement in getattr(cohort, "preferences", ())[:STATEMENTS]:
         where = f" [{statement.source_id}]" if statement.source_id else " (assumed)"
         lines.append(f"- {statement.statement.rstrip('.')}{where}.")
-    for hit in passages[:3]:
+    for hit in passages[:PASSAGES]:
         lines.append(f"- {_first_sentences(hit.passage.text)} [{hit.source.source_id}]")
     return "\n".join(lines)
 
@@ -250,13 +266,19 @@ def _refusal(draft: Draft, failures: Sequence[str], passages: Sequence[Retrieved
 
 def _literature(draft: Draft, passages: Sequence[RetrievedPassage]) -> tuple[str, Status]:
     if not passages:
-        return "## Nothing in the literature store answers this\n\nNo passage is near enough to the question.", Status.NOT_COVERED
+        return (
+            "## Nothing in the literature store answers this\n\nNo passage is near enough to the question.",
+            Status.NOT_COVERED,
+        )
     lines = "\n".join(
         f"- **{hit.passage.trial or hit.passage.heading}** – {_first_sentences(hit.passage.text)} [{hit.source.source_id}]"
         for hit in passages
     )
     subject = language.joined(list(draft.plan.interventions)) or draft.plan.population or "the question"
-    return f"## What has been published about {subject}\n\nThe nearest passages, best first.\n\n### Passages\n\n{lines}", Status.ANSWERED
+    return (
+        f"## What has been published about {subject}\n\nThe nearest passages, best first.\n\n### Passages\n\n{lines}",
+        Status.ANSWERED,
+    )
 
 
 def _cohort(cohort: ToolResult) -> str:
@@ -269,7 +291,9 @@ def _cohort(cohort: ToolResult) -> str:
             spread = ""
             if estimate.lower is not None and estimate.upper is not None:
                 spread = f"{language.number(estimate.lower, 1)} to {language.number(estimate.upper, 1)}"
-            rows.append(f"| {language.sentence_case(estimate.quantity)} ({estimate.unit}) | {language.number(estimate.point, 1)} | {spread} |")
+            rows.append(
+                f"| {language.sentence_case(estimate.quantity)} ({estimate.unit}) | {language.number(estimate.point, 1)} | {spread} |"
+            )
     name = getattr(cohort, "name", cohort.title)
     prevalence = getattr(cohort, "prevalence", 1.0)
     size = f" They are {100 * prevalence:.0f} % of the archetype “{name}”." if prevalence < 0.995 else ""

@@ -12,7 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, AgentState, ModelCallLimitMiddleware, ModelRequest, ModelResponse
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    AgentState,
+    ModelCallLimitMiddleware,
+    ModelRequest,
+    ModelResponse,
+    hook_config,
+)
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langchain_core.tools import BaseTool
@@ -48,6 +55,7 @@ class Guard(AgentMiddleware[AgentState[Any], None, Any]):
             raise LimitReached("The time for this question is used up.")
         return handler(request.override(messages=pair_tool_calls(request.messages)))
 
+    @hook_config(can_jump_to=["model"])
     def after_model(self, state: AgentState[Any], runtime: Runtime[None]) -> dict[str, Any] | None:
         """A tool call that could not be parsed goes back to the model with what was wrong."""
         last = state["messages"][-1]
@@ -57,7 +65,12 @@ class Guard(AgentMiddleware[AgentState[Any], None, Any]):
             update={
                 "invalid_tool_calls": [],
                 "tool_calls": [
-                    {"name": call.get("name") or "unknown", "args": {}, "id": call.get("id") or f"bad-{index}", "type": "tool_call"}
+                    {
+                        "name": call.get("name") or "unknown",
+                        "args": {},
+                        "id": call.get("id") or f"bad-{index}",
+                        "type": "tool_call",
+                    }
                     for index, call in enumerate(last.invalid_tool_calls)
                 ],
             }
@@ -73,8 +86,6 @@ class Guard(AgentMiddleware[AgentState[Any], None, Any]):
         ]  # fmt: skip
         return {"messages": [repaired, *answers], "jump_to": "model"}
 
-    after_model.__can_jump_to__ = ["model"]  # type: ignore[attr-defined]
-
 
 def pair_tool_calls(messages: list[AnyMessage]) -> list[AnyMessage]:
     """Give every unanswered tool call an answer: a crash in a tool leaves one that strict providers refuse."""
@@ -84,7 +95,11 @@ def pair_tool_calls(messages: list[AnyMessage]) -> list[AnyMessage]:
         paired.append(message)
         if isinstance(message, AIMessage):
             paired += [
-                ToolMessage(content='{"error":"Interrupted","next":"call again if still needed"}', tool_call_id=call["id"], status="error")
+                ToolMessage(
+                    content='{"error":"Interrupted","next":"call again if still needed"}',
+                    tool_call_id=call["id"],
+                    status="error",
+                )
                 for call in message.tool_calls
                 if call["id"] and call["id"] not in answered
             ]
@@ -100,9 +115,8 @@ def build_graph(
     ----------
     deadline : `time.monotonic()` after which no further model or tool call starts.
     """
-    return create_agent(
-        model,
-        tools,
-        system_prompt=SYSTEM_PROMPT,
-        middleware=[ModelCallLimitMiddleware(run_limit=max_model_calls, exit_behavior="end"), Guard(deadline)],
-    )
+    middleware: list[AgentMiddleware[Any, Any, Any]] = [
+        ModelCallLimitMiddleware(run_limit=max_model_calls, exit_behavior="end"),
+        Guard(deadline),
+    ]
+    return create_agent(model, tools, system_prompt=SYSTEM_PROMPT, middleware=middleware)

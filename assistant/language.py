@@ -7,13 +7,11 @@ import math
 from tools.schemas import Estimate
 
 MINUS = "−"
-MMOL_MOL_PER_POINT = 10.929  # NGSP-IFCC master equation: IFCC = 10.93 x NGSP - 23.50 (ifccngsp.org)
-POUNDS_PER_KG = 2.20462
 
 
 def decimals(estimate: Estimate) -> int:
     """As many digits as the interval supports, never more than two."""
-    if estimate.unit == "%" and estimate.of.value in ("share", "count") or _is_proportion(estimate):
+    if (estimate.unit == "%" and estimate.of.value in ("share", "count")) or _is_proportion(estimate):
         return 0
     if estimate.lower is None or estimate.upper is None or estimate.upper <= estimate.lower:
         return 1
@@ -22,7 +20,12 @@ def decimals(estimate: Estimate) -> int:
 
 
 def _is_proportion(estimate: Estimate) -> bool:
-    return estimate.unit == "%" and estimate.lower is not None and estimate.lower >= 0 and "change" not in estimate.quantity
+    return (
+        estimate.unit == "%"
+        and estimate.lower is not None
+        and estimate.lower >= 0
+        and "change" not in estimate.quantity
+    )
 
 
 def number(value: float, places: int) -> str:

@@ -55,7 +55,7 @@ def build_provider_model(settings: Settings) -> BaseChatModel:
     if key and provider != "ollama":
         options["api_key"] = key
     try:
-        return init_chat_model(name, **options)
+        model: BaseChatModel = init_chat_model(name, **options)
     except ImportError as error:
         raise ModelNotInstalled(
             f"The package for '{provider}' models is not installed.", f"Install it with pip: {error}"
@@ -69,3 +69,4 @@ def build_provider_model(settings: Settings) -> BaseChatModel:
                 f"There is no key for {provider}.", f"Set COHORT_API_KEY or {provider.upper()}_API_KEY."
             ) from error
         raise
+    return model

@@ -64,7 +64,9 @@ class OfflinePlanner(BaseChatModel):
                 ToolCall(name=call.tool, args=call.arguments, id=f"call-{index}", type="tool_call")
                 for index, call in enumerate(draft.calls, start=1)
             ]
-            return AIMessage(content="", tool_calls=calls, response_metadata={PLAN_KEY: draft.plan.model_dump(mode="json")})
+            return AIMessage(
+                content="", tool_calls=calls, response_metadata={PLAN_KEY: draft.plan.model_dump(mode="json")}
+            )
         results = [message.artifact for message in answers if isinstance(message.artifact, ToolResult)]
         failures = [str(message.content) for message in answers if message.status == "error"]
         text, status = compose_answer(draft, results, failures, self.knowledge)

@@ -97,7 +97,7 @@ def _unknown_drug(asked: Understanding, knowledge: KnowledgeBase) -> Draft:
 
 def _cohort_not_covered(asked: Understanding) -> Draft:
     fault = asked.cohort_fault
-    assert fault is not None  # noqa: S101 - the caller checked
+    assert fault is not None
     reply = (
         f"## No archetype covers this cohort\n\n{fault.message} {fault.hint}\n\n"
         "### What could be asked instead\n\nThe cohorts are listed by `cohort personas tree`. "
@@ -190,7 +190,10 @@ def _respond(asked: Understanding, cohort: CohortSpec, knowledge: KnowledgeBase)
         comparator = "placebo"
     named = active if asked.intent is Intent.COMPARE else active[:1]
     drugs = list(dict.fromkeys(treatment.name for treatment in named))
-    notes += [f"{t.label} was named too: ask about it separately, or as “{active[0].name} versus {t.name}”" for t in active[len(named):]]  # fmt: skip
+    notes += [
+        f"{other.label} was named too: ask about it separately, or as “{active[0].name} versus {other.name}”"
+        for other in active[len(named) :]
+    ]
     calls.append(
         Call("search_literature", {"query": f"{' '.join(drugs)} adherence persistence preference cost side effects "
                                             f"{cohort.label or cohort.persona_id}", "areas": ["behaviour"], "k": 4})

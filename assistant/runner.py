@@ -94,7 +94,10 @@ def run_agent(
             notes.append(f"the chat model failed ({type(error).__name__}); shown is what the tools had computed")
         text, metadata = _last_text(messages)
         facts = facts_from(
-            question.text, [result for _, result in recorder.results], [step.arguments for step in recorder.steps]
+            question.text,
+            [result for _, result in recorder.results],
+            [step.arguments for step in recorder.steps],
+            context.knowledge.vocabulary.endpoints,
         )
         faults = untraceable(text, facts)
         if not faults or attempt == "corrected" or notes or STATUS_KEY in metadata:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from assistant.answering import AnswerBuilder
@@ -18,7 +18,7 @@ from assistant.schemas import Answer, Event, PersonaNode, Plan, Question, Replay
 from assistant.settings import Settings
 from knowledge.base import KnowledgeBase
 from knowledge.errors import EmptyQuestion, QuestionTooLong
-from knowledge.retrieval import LiteratureRetriever
+from knowledge.retrieval import LiteratureRetriever, drop_index
 from knowledge.schemas import EvidenceView
 from personas.library import PersonaLibrary
 from personas.schemas import Persona
@@ -118,8 +118,8 @@ class Assistant:
         from assistant.runner import run_agent  # LangGraph is imported when a question comes, not before
 
         def on_step(tool: str, step: StepRecord | None) -> None:
-            kind = "step_started" if step is None else "step_finished"
-            emit(Event(type=kind, at=datetime.now(UTC), tool=tool, step=step))  # type: ignore[arg-type]
+            kind: Literal["step_started", "step_finished"] = "step_started" if step is None else "step_finished"
+            emit(Event(type=kind, at=datetime.now(UTC), tool=tool, step=step))
 
         def on_plan(plan: Plan) -> None:
             emit(Event(type="plan", at=datetime.now(UTC), plan=plan))
@@ -184,9 +184,9 @@ class Assistant:
 
     def index_report(self, *, rebuild: bool = False) -> dict[str, str | int]:
         """Counts of the evidence base and the state of its index; `rebuild` builds the index anew."""
-        retriever = self._parts.retriever()
         if rebuild:
-            retriever.rebuild()
+            drop_index(self.settings.data_dir)
+        retriever = self._parts.retriever()
         arms = self.knowledge.arms
         return {
             "evidence_hash": self.knowledge.evidence_hash(EvidenceView()),
@@ -194,7 +194,7 @@ class Assistant:
             "trials": len(arms.trials()),
             "trial_arm_rows": len(arms.arms),
             "passages": len(self.knowledge.passages),
-            "indexed_passages": retriever.count(),
+            "indexed_passages": retriever.count,
             "embedder": retriever.embedder_name,
             "data_directory": str(self.settings.data_dir),
         }

@@ -33,7 +33,6 @@ class Settings(BaseSettings):
     max_seconds: float = Field(60.0, gt=0, le=3600, description="seconds a question may take")
     request_timeout: float = Field(30.0, gt=0, le=600, description="seconds one request to a chat model may take")
     max_question_characters: int = Field(4000, ge=100, le=100_000, description="longest question")
-    patients: int = Field(4000, ge=200, le=1_000_000, description="virtual patients drawn for a cohort")
     log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="what is logged to stderr")
 
 
@@ -57,6 +56,7 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         faults = "; ".join(
-            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors()
+            f"{PREFIX}{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors()
         )
         raise InvalidInput(f"A setting is wrong. {faults}.") from error

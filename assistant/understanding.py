@@ -53,7 +53,9 @@ _LITERATURE = re.compile(
     r"\b(?:evidence|literature|stud(?:y|ies)|publish\w*|papers?|guidelines?|what is known|trials? (?:of|on|about)|cite|sources?)\b",
     re.IGNORECASE,
 )
-_DESCRIBE = re.compile(r"\b(?:describe|who are|profile|what (?:do|does) .* look like|characteristics|make-?up)\b", re.IGNORECASE)
+_DESCRIBE = re.compile(
+    r"\b(?:describe|who are|profile|what (?:do|does) .* look like|characteristics|make-?up)\b", re.IGNORECASE
+)
 
 
 class Intent(StrEnum):
@@ -123,7 +125,9 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
         fault = error
     active = [treatment for treatment in treatments if not _is_placebo(treatment.name)]
     corrected = tuple(
-        f"read '{m.surface}' as {m.drug}" for m in mentions if m.score < 100 and m.surface.casefold() != m.drug.casefold()
+        f"read '{m.surface}' as {m.drug}"
+        for m in mentions
+        if m.score < 100 and m.surface.casefold() != m.drug.casefold()
     )
     return Understanding(
         intent=_intent(text, active, unknown, cohort is not None or fault is not None),
@@ -160,7 +164,8 @@ def read_treatments(text: str, vocabulary: Vocabulary) -> list[Treatment]:
     for position, mention in enumerate(mentions):
         limit = mentions[position + 1].start if position + 1 < len(mentions) else len(text)
         match = next(
-            (d for d in doses if d.start() not in taken and mention.end <= d.start() < min(limit, mention.end + 25)), None
+            (d for d in doses if d.start() not in taken and mention.end <= d.start() < min(limit, mention.end + 25)),
+            None,
         ) or next((d for d in doses if d.start() not in taken and 0 <= mention.start - d.end() <= 4), None)
         if match is None:
             treatments.append(Treatment(mention.drug))
@@ -213,7 +218,9 @@ def read_horizon(text: str) -> float | None:
     return None
 
 
-_NAMES_PEOPLE = re.compile(r"\b(?:adults?|people|patients?|women|men|those|persons?|individuals?|anyone)\s*$", re.IGNORECASE)
+_NAMES_PEOPLE = re.compile(
+    r"\b(?:adults?|people|patients?|women|men|those|persons?|individuals?|anyone)\s*$", re.IGNORECASE
+)
 
 
 def _is_placebo(name: str) -> bool:

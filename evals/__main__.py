@@ -28,7 +28,11 @@ def run(
     cases = [item for item in load_cases() if not case or item.id in case]
     with TemporaryDirectory() as folder, build_assistant(load_settings(data_dir=Path(folder))) as assistant:
         results = run_cases(
-            cases, assistant, lambda result: _line(f"{'pass' if result.passed else 'FAIL'}  {result.case.id:<34} {result.seconds:6.2f} s")
+            cases,
+            assistant,
+            lambda result: _line(
+                f"{'pass' if result.passed else 'FAIL'}  {result.case.id:<34} {result.seconds:6.2f} s"
+            ),
         )
         text, _data = write(results, assistant.knowledge.arms.hash, assistant.settings.model, out or REPORTS)
     _line(headline(results))

@@ -58,7 +58,13 @@ def run_bench(runs: int) -> Iterator[str]:
         cohort = str(Path(sys.executable).parent / "cohort")
         commands = {
             "answer": [cohort, "ask", "--", QUESTION],
-            "peer: sentence-transformers + Chroma, retrieval only": [sys.executable, "-c", _PEER_RETRIEVAL, peer, QUESTION],
+            "peer: sentence-transformers + Chroma, retrieval only": [
+                sys.executable,
+                "-c",
+                _PEER_RETRIEVAL,
+                peer,
+                QUESTION,
+            ],
             "help": [cohort, "--help"],
             "peer: an empty typer program": [sys.executable, "-c", _PEER_HELP],
         }

@@ -22,7 +22,9 @@ def judge(case: Case, answer: Answer) -> tuple[list[Check], list[Outcome]]:
     if expect.endpoints:
         predicted = {estimate.endpoint for estimate in answer.estimates if estimate.endpoint}
         missing = sorted(set(expect.endpoints) - predicted)
-        checks.append(Check(name="endpoints", passed=not missing, detail=f"missing: {', '.join(missing)}" if missing else ""))
+        checks.append(
+            Check(name="endpoints", passed=not missing, detail=f"missing: {', '.join(missing)}" if missing else "")
+        )
     for word in expect.mentions:
         checks.append(Check(name=f"mentions '{word}'", passed=word.casefold() in text))
     for word in expect.never:

@@ -77,6 +77,7 @@ def write(results: Sequence[CaseResult], evidence_hash: str, model: str, folder:
     text, data = folder / "report.md", folder / "report.json"
     text.write_text(markdown(results, evidence_hash, model), encoding="utf-8")
     data.write_text(
-        json.dumps([result.model_dump(mode="json") for result in results], indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        json.dumps([result.model_dump(mode="json") for result in results], indent=2, ensure_ascii=False) + "\n",
+        encoding="utf-8",
     )
     return text, data

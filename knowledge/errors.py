@@ -1,32 +1,32 @@
 """Every error the product raises on purpose.
 
-    CohortTwinError
-    ├── UsageError                 the caller can mend it
-    │   ├── EmptyQuestion
-    │   ├── QuestionTooLong
-    │   ├── InvalidInput           a field of a tool, REST body or command is wrong
-    │   ├── UnknownDrug
-    │   ├── UnknownEndpoint
-    │   ├── UnknownPersona
-    │   ├── UnknownTool
-    │   ├── UnknownRun
-    │   ├── CohortNotCovered       no archetype covers the cohort
-    │   ├── EmptyCohort            the restrictions leave nobody
-    │   ├── ImpossibleDose
-    │   └── NoEvidence             known drug, known endpoint, nothing published about the pair
-    ├── DataError                  shipped or imported data is wrong; names file and row
-    │   ├── EvidenceError
-    │   ├── LiteratureError
-    │   └── PersonaError
-    ├── StoreError
-    │   ├── StoreInUse             another process owns the data directory
-    │   ├── StoreDamaged
-    │   └── LedgerTampered
-    ├── ModelError                 the chat model
-    │   ├── ModelNotInstalled
-    │   ├── ModelUnavailable
-    │   └── ModelMisbehaved
-    └── LimitReached               time, calls or budget
+CohortTwinError
+├── UsageError                 the caller can mend it
+│   ├── EmptyQuestion
+│   ├── QuestionTooLong
+│   ├── InvalidInput           a field of a tool, REST body or command is wrong
+│   ├── UnknownDrug
+│   ├── UnknownEndpoint
+│   ├── UnknownPersona
+│   ├── UnknownTool
+│   ├── UnknownRun
+│   ├── CohortNotCovered       no archetype covers the cohort
+│   ├── EmptyCohort            the restrictions leave nobody
+│   ├── ImpossibleDose
+│   └── NoEvidence             known drug, known endpoint, nothing published about the pair
+├── DataError                  shipped or imported data is wrong; names file and row
+│   ├── EvidenceError
+│   ├── LiteratureError
+│   └── PersonaError
+├── StoreError
+│   ├── StoreInUse             another process owns the data directory
+│   ├── StoreDamaged
+│   └── LedgerTampered
+├── ModelError                 the chat model
+│   ├── ModelNotInstalled
+│   ├── ModelUnavailable
+│   └── ModelMisbehaved
+└── LimitReached               time, calls or budget
 """
 
 from __future__ import annotations

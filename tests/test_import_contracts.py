@@ -25,7 +25,12 @@ BREACHES = {
 
 
 def _lint(folder: Path, *contracts: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--config", str(folder / "pyproject.toml")]
+    command = [
+        str(Path(sys.executable).parent / "lint-imports"),
+        "--no-cache",
+        "--config",
+        str(folder / "pyproject.toml"),
+    ]
     for contract in contracts:
         command += ["--contract", contract]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
@@ -36,7 +41,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("contracts")
     shutil.copy(ROOT / "pyproject.toml", folder)
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=lambda d, names: [n for n in names if "." in n and not n.endswith(".py")])
+        shutil.copytree(
+            ROOT / package,
+            folder / package,
+            ignore=lambda d, names: [n for n in names if "." in n and not n.endswith(".py")],
+        )
     return folder
 
 

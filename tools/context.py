@@ -28,7 +28,7 @@ class ToolContext:
     personas: PersonaLibrary
     retriever: Callable[[], LiteratureRetriever]
     seed: int = 1
-    view: EvidenceView = EvidenceView()
+    view: EvidenceView = field(default_factory=EvidenceView)
     cache_dir: Path | None = None
     progress: Callable[[float, str], None] = field(default=_silent, compare=False)
 

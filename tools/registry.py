@@ -96,7 +96,7 @@ class Registry:
 def tool(
     name: str,
     *,
-    input: type[I],  # noqa: A002 - reads like the declaration in the design
+    input: type[I],
     result: type[R],
     validation: Validation,
     version: str = "1",

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from tools.schemas import Chart, Point, Series
 
 # One accent; second series differ by dash and marker as well, so that colour is never the only carrier of meaning.
+MAX_LABEL = 36
 ACCENT, OTHER, INK = "#0f6b6b", "#8a5a00", "#334155"
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _MARKERS = ("circle", "square", "diamond", "triangle-up")
@@ -23,7 +24,7 @@ def figure(chart: Chart) -> go.Figure:
     tall = chart.kind == "forest" or (chart.kind == "bars" and _longest(chart) > 6)
     rows = sum(len(series.points) for series in chart.series)
     drawn.update_layout(
-        title={"text": chart.title, "font": {"size": 15}, "x": 0, "xanchor": "left"},
+        title={"text": _wrapped(chart.title), "font": {"size": 14}, "x": 0, "xanchor": "left"},
         xaxis_title=chart.x_label,
         yaxis_title=chart.y_label,
         template="plotly_white",
@@ -42,6 +43,13 @@ def figure(chart: Chart) -> go.Figure:
         drawn.add_hline(y=0, line={"color": INK, "width": 1, "dash": "dot"})
     drawn.update_xaxes(automargin=True)
     return drawn
+
+
+def _wrapped(title: str) -> str:
+    """Titles break at the colon on a narrow panel."""
+    head, colon, rest = title.partition(": ")
+    title = f"{head}<br><sup>{rest}</sup>" if colon else title
+    return title[:1].upper() + title[1:]
 
 
 def _longest(chart: Chart) -> int:
@@ -77,17 +85,24 @@ def _fan(drawn: go.Figure, series: Series, position: int) -> None:
 def _forest(drawn: go.Figure, series: Series, position: int) -> None:
     drawn.add_scatter(
         x=[point.y for point in series.points],
-        y=[str(point.x) for point in series.points],
+        y=[_short(str(point.x)) for point in series.points],
         name=series.name,
         mode="markers",
+        customdata=[str(point.x) for point in series.points],
+        hovertemplate="%{customdata}: %{x:.2f}<extra></extra>",
         marker={"color": ACCENT if position == 0 else OTHER, "size": 9, "symbol": _MARKERS[position % 4]},
         error_x=_whiskers(series.points),
     )
 
 
+def _short(label: str) -> str:
+    """Labels on a narrow axis: the whole of it is in the hover text and in the table."""
+    return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"
+
+
 def _bars(drawn: go.Figure, series: Series, position: int) -> None:
     horizontal = len(series.points) > 3
-    labels, values = [str(point.x) for point in series.points], [point.y for point in series.points]
+    labels, values = [_short(str(point.x)) for point in series.points], [point.y for point in series.points]
     drawn.add_bar(
         x=values if horizontal else labels,
         y=labels if horizontal else values,

@@ -25,9 +25,22 @@ EXAMPLES = (
         "How would adults over 65 with type 2 diabetes and chronic kidney disease react to semaglutide 1 mg weekly over 30 weeks?",
     ),
     ("Health economist", "What is published about adherence to GLP-1 receptor agonists and cost?"),
-    ("Trial designer", "How does tirzepatide 10 mg compare with semaglutide 1 mg in adults with type 2 diabetes over 40 weeks?"),
-    ("Public-health planner", "How would women aged 40 to 60 with obesity react to semaglutide 2.4 mg weekly over 68 weeks?"),
+    (
+        "Trial designer",
+        "How does tirzepatide 10 mg compare with semaglutide 1 mg in adults with type 2 diabetes over 40 weeks?",
+    ),
+    (
+        "Public-health planner",
+        "How would women aged 40 to 60 with obesity react to semaglutide 2.4 mg weekly over 68 weeks?",
+    ),
 )
+
+# An answer is read from its top: bring the newest question to the upper edge of the conversation.
+SHOW_QUESTION = """() => {
+  const asked = [...document.querySelectorAll('#chat .user')].pop();
+  const box = asked && asked.closest('[class*=bubble-wrap], .wrap');
+  if (box) box.scrollTop += asked.getBoundingClientRect().top - box.getBoundingClientRect().top - 8;
+}"""
 
 CSS = """
 .gradio-container {max-width: 1500px !important; margin: 0 auto !important;}
@@ -43,11 +56,15 @@ footer {display: none !important;}
 def mount_chat(app: FastAPI, assistant: Assistant) -> FastAPI:
     """Mount the chat at / of the app that already serves REST."""
     theme = gr.themes.Base(
-        primary_hue="teal", neutral_hue="slate", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+        primary_hue="teal",
+        neutral_hue="slate",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
     )
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app, build_chat(assistant), path="/", theme=theme, css=CSS, footer_links=[], show_error=True, ssr_mode=False
     )
+    return mounted
 
 
 def build_chat(assistant: Assistant) -> gr.Blocks:
@@ -62,7 +79,8 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
                 chat = gr.Chatbot(
                     elem_id="chat",
                     label="Conversation",
-                    height=620,
+                    height="70vh",
+                    autoscroll=False,
                     latex_delimiters=[],
                     buttons=["copy"],
                     feedback_options=None,
@@ -80,7 +98,7 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
                         autofocus=True,
                     )
                     send = gr.Button("Ask", variant="primary", scale=1, min_width=80, elem_id="ask")
-                with gr.Row():
+                with gr.Row() as offered:
                     examples = [
                         gr.Button(f"{role}: {question}", size="sm", elem_classes="role") for role, question in EXAMPLES
                     ]
@@ -95,21 +113,37 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
                     )
                 with gr.Accordion("Sources, assumptions, provenance", open=False, visible=False) as behind:
                     details = gr.Markdown()
-        outputs: list[Any] = [chat, box, understood, confidence, *plots, numbers, data, behind, details, *following]
+        outputs: list[Any] = [
+            chat,
+            box,
+            offered,
+            understood,
+            confidence,
+            *plots,
+            numbers,
+            data,
+            behind,
+            details,
+            *following,
+        ]
 
         def respond(question: str, history: list[dict[str, Any]]) -> Iterator[list[Any]]:
             yield from _respond(assistant, question, history or [])
 
         inputs: list[Any] = [box, chat]
         for trigger in (box.submit, send.click):
-            trigger(respond, inputs, outputs, show_progress="hidden", api_visibility="private")
+            trigger(respond, inputs, outputs, show_progress="hidden", api_visibility="private").then(
+                None, js=SHOW_QUESTION
+            )
         for button, (_, question) in zip(examples, EXAMPLES, strict=True):
             button.click(
                 lambda history, asked=question: (yield from _respond(assistant, asked, history or [])),
                 [chat], outputs, show_progress="hidden", api_visibility="private",
-            )  # fmt: skip
+            ).then(None, js=SHOW_QUESTION)  # fmt: skip
         for button in following:
-            button.click(respond, [button, chat], outputs, show_progress="hidden", api_visibility="private")
+            button.click(respond, [button, chat], outputs, show_progress="hidden", api_visibility="private").then(
+                None, js=SHOW_QUESTION
+            )
     return page
 
 
@@ -123,7 +157,7 @@ def _respond(assistant: Assistant, question: str, history: list[dict[str, Any]])
         lines = [_plan_line(plan)] if plan else []
         return [*history, {"role": "assistant", "content": "\n\n".join([*lines, " ".join(progress) or "Reading …"])}]
 
-    waiting = [gr.skip()] * (MAX_CHARTS + 6) + [gr.update(visible=False)] * 3
+    waiting = [gr.update(visible=False), *[gr.skip()] * (MAX_CHARTS + 6), *[gr.update(visible=False)] * 3]
     yield [shown(), "", *waiting]
     try:
         for event in assistant.stream(question):
@@ -171,6 +205,7 @@ def _finished(answer: Answer, history: list[dict[str, Any]]) -> list[Any]:
     return [
         [*history, {"role": "assistant", "content": text}],
         "",
+        gr.update(visible=False),
         _understood(answer),
         gr.update(value=f"### How sure?\n{answer.confidence.sentence}", visible=bool(answer.estimates)),
         *plots,

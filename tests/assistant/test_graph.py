@@ -11,6 +11,7 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field
 
 from assistant.graph import pair_tool_calls
 from assistant.runner import Outcome, run_agent
@@ -26,7 +27,7 @@ class Scripted(BaseChatModel):
     """Replies in order; the last one for ever. A callable sees the messages; an exception is raised."""
 
     replies: list[Any]
-    seen: list[list[BaseMessage]] = []
+    seen: list[list[BaseMessage]] = Field(default_factory=list)
     calls: int = 0
 
     @property
@@ -36,7 +37,9 @@ class Scripted(BaseChatModel):
     def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
         return self
 
-    def _generate(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
         self.seen.append(list(messages))
         reply = self.replies[min(self.calls, len(self.replies) - 1)]
         self.calls += 1
@@ -50,7 +53,7 @@ def _call(name: str, arguments: dict[str, Any], call_id: str = "c1") -> AIMessag
     return AIMessage(content="", tool_calls=[{"name": name, "args": arguments, "id": call_id, "type": "tool_call"}])
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(assistant: Assistant) -> Callable[..., Outcome]:
     def go(*replies: Any, seconds: float = 60, **settings: Any) -> Outcome:
         return run_agent(
@@ -68,7 +71,9 @@ def run(assistant: Assistant) -> Callable[..., Outcome]:
 
 
 def test_a_model_that_works_gets_an_answer(run: Callable[..., Outcome]) -> None:
-    outcome = run(_call("simulate_treatment_response", TREAT), AIMessage("## Semaglutide\n\nHbA1c falls; see the table."))
+    outcome = run(
+        _call("simulate_treatment_response", TREAT), AIMessage("## Semaglutide\n\nHbA1c falls; see the table.")
+    )
     assert outcome.status is Status.ANSWERED
     assert outcome.removed == ()
     assert [step.tool for step in outcome.steps] == ["simulate_treatment_response"]
@@ -95,7 +100,15 @@ def test_a_corrected_answer_is_kept_whole(run: Callable[..., Outcome]) -> None:
 def test_malformed_arguments_are_answered_and_the_model_goes_on(run: Callable[..., Outcome]) -> None:
     bad = AIMessage(
         content="",
-        invalid_tool_calls=[{"name": "simulate_treatment_response", "args": "{not json", "id": "c9", "error": "x", "type": "invalid_tool_call"}],
+        invalid_tool_calls=[
+            {
+                "name": "simulate_treatment_response",
+                "args": "{not json",
+                "id": "c9",
+                "error": "x",
+                "type": "invalid_tool_call",
+            }
+        ],
     )
     outcome = run(bad, _call("simulate_treatment_response", TREAT), AIMessage("## Done\n\nSee the table."))
     assert outcome.status is Status.ANSWERED
@@ -104,7 +117,13 @@ def test_malformed_arguments_are_answered_and_the_model_goes_on(run: Callable[..
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"cohort": "everybody"}, {**TREAT, "horizon_weeks": -5}, {**TREAT, "colour": "red"}, {**TREAT, "horizon_weeks": "soon"}],
+    [
+        {},
+        {"cohort": "everybody"},
+        {**TREAT, "horizon_weeks": -5},
+        {**TREAT, "colour": "red"},
+        {**TREAT, "horizon_weeks": "soon"},
+    ],
 )
 def test_wrong_types_are_answered_to_the_model(run: Callable[..., Outcome], arguments: dict[str, Any]) -> None:
     def look(messages: list[BaseMessage]) -> AIMessage:

@@ -17,7 +17,7 @@ def _body(text: str) -> dict[str, object]:
     return {"answer": {"question": text, "status": "answered", "headline": text, "model": "offline"}}
 
 
-@pytest.fixture()
+@pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     made = Ledger(tmp_path / "ledger.sqlite")
     for name in ("r-aaa1", "r-bbb2", "r-bbb3"):

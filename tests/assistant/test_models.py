@@ -37,7 +37,11 @@ class _Server(BaseHTTPRequestHandler):
         message: dict[str, Any] = {"role": "assistant", "content": "## Semaglutide 1 mg\n\nHbA1c falls; see the table."}
         if not answered:
             call = {"name": "simulate_treatment_response", "arguments": json.dumps(ARGUMENTS)}
-            message = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": call}]}
+            message = {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c1", "type": "function", "function": call}],
+            }
         if body.get("stream"):
             self._stream(message)
             return
@@ -56,9 +60,17 @@ class _Server(BaseHTTPRequestHandler):
         delta = dict(message)
         if "tool_calls" in delta:
             delta["tool_calls"] = [{"index": 0, **delta["tool_calls"][0]}]
-        chunk = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        chunk = {
+            "id": "x",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": None}],
+        }
         end = {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        self._send("text/event-stream", f"data: {json.dumps(chunk)}\n\ndata: {json.dumps(end)}\n\ndata: [DONE]\n\n".encode())
+        self._send(
+            "text/event-stream", f"data: {json.dumps(chunk)}\n\ndata: {json.dumps(end)}\n\ndata: [DONE]\n\n".encode()
+        )
 
     def _send(self, kind: str, body: bytes) -> None:
         self.send_response(200)
@@ -71,7 +83,7 @@ class _Server(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture()
+@pytest.fixture
 def address() -> Iterator[str]:
     _Server.requests.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
@@ -102,7 +114,9 @@ def test_a_timeout_is_always_set(address: str) -> None:
 
 
 def test_a_server_that_is_down_is_said(tmp_path: Path) -> None:
-    settings = load_settings(data_dir=tmp_path, model="openai:local", base_url="http://127.0.0.1:9/v1", request_timeout=2)
+    settings = load_settings(
+        data_dir=tmp_path, model="openai:local", base_url="http://127.0.0.1:9/v1", request_timeout=2
+    )
     with build_assistant(settings) as assistant, pytest.raises(ModelUnavailable, match="COHORT_MODEL=offline"):
         assistant.ask("How would adults with type 2 diabetes react to semaglutide 1 mg?")
 
@@ -114,12 +128,14 @@ def test_a_missing_key_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_package_is_said_with_the_command() -> None:
-    assert importlib.util.find_spec("langchain_ollama") is None, "the dev extra no longer leaves Ollama out; take another"
+    assert importlib.util.find_spec("langchain_ollama") is None, (
+        "the dev extra no longer leaves Ollama out; take another"
+    )
     with pytest.raises(ModelNotInstalled, match=r"pip install .*\[ollama\]"):
         build_provider_model(load_settings(model="ollama:llama3.1"))
 
 
 @pytest.mark.parametrize("name", ["gpt-4o-mini", "nonsense:", "nobody:model"])
 def test_a_name_that_cannot_be_loaded_is_said(name: str) -> None:
-    with pytest.raises(ModelUnavailable, match="cannot be loaded|not a model"):
+    with pytest.raises(ModelUnavailable, match=r"cannot be loaded|not a model"):
         build_provider_model(load_settings(model=name))

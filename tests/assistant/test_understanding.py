@@ -37,7 +37,10 @@ def test_horizons(text: str, weeks: float | None) -> None:
         ("semaglutide 1 mg weekly", [("semaglutide", 1.0, "mg", "once weekly")]),
         ("Ozempic 1mg a week", [("semaglutide", 1.0, "mg", "once weekly")]),
         ("0.5 mg semaglutide", [("semaglutide", 0.5, "mg", None)]),
-        ("tirzepatide 10 mg versus semaglutide 1 mg", [("tirzepatide", 10.0, "mg", None), ("semaglutide", 1.0, "mg", None)]),
+        (
+            "tirzepatide 10 mg versus semaglutide 1 mg",
+            [("tirzepatide", 10.0, "mg", None), ("semaglutide", 1.0, "mg", None)],
+        ),
         ("oral semaglutide 14 mg daily", [("oral semaglutide", 14.0, "mg", "once daily")]),
         ("lixisenatide 20 µg", [("lixisenatide", 20.0, "ug", None)]),
         ("semaglutide, is semaglutide good?", [("semaglutide", None, None, None)]),

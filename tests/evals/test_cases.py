@@ -58,7 +58,9 @@ def test_planted_faults_fail_the_check_that_should_notice(answered: tuple[Case, 
     case, answer = answered
     plan = answer.plan
     assert plan is not None
-    assert "cohort" in _failed(case, answer.model_copy(update={"plan": plan.model_copy(update={"persona_id": "adults"})}))
+    assert "cohort" in _failed(
+        case, answer.model_copy(update={"plan": plan.model_copy(update={"persona_id": "adults"})})
+    )
     assert "tools" in _failed(case, answer.model_copy(update={"steps": answer.steps[:1]}))
     assert "cites" in _failed(case, answer.model_copy(update={"citations": ()}))
     assert "grounded" in _failed(case, answer.model_copy(update={"removed": ("x",)}))

@@ -7,25 +7,29 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 COHORT = str(Path(sys.executable).parent / "cohort")
-MAIN_QUESTION = (
-    "How would adults over 65 with type 2 diabetes and chronic kidney disease react to semaglutide 1 mg weekly over 30 weeks?"
-)
+MAIN_QUESTION = "How would adults over 65 with type 2 diabetes and chronic kidney disease react to semaglutide 1 mg weekly over 30 weeks?"
+
+
+MARTIANS = '{"cohort": {"persona_id": "martians"}, "treatment": {"intervention": "semaglutide"}}'
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cli")
+def folder(copy_of_store: Callable[[], Path]) -> Path:
+    return copy_of_store()
 
 
 def _cohort(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COHORT_DATA_DIR": str(folder), "COLUMNS": "120"}
-    return subprocess.run([COHORT, *arguments], capture_output=True, text=True, timeout=180, env=environment, check=False)
+    return subprocess.run(
+        [COHORT, *arguments], capture_output=True, text=True, timeout=180, env=environment, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +40,24 @@ def answered(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_main_question_is_answered(answered: subprocess.CompletedProcess[str]) -> None:
     assert answered.returncode == 0, answered.stderr
     text = " ".join(answered.stdout.split())
-    for needed in ("HbA1c", "placebo", "individuals vary", "How sure?", "calibrated", "PMID", "Not advice", "Run r-", "stop"):
+    for needed in (
+        "HbA1c",
+        "placebo",
+        "individuals vary",
+        "How sure?",
+        "calibrated",
+        "PMID",
+        "Not advice",
+        "Run r-",
+        "stop",
+    ):
         assert needed in text, needed
     assert "nan" not in text.lower().split()
 
 
-def test_a_run_replays_identically_and_tampering_is_seen(folder: Path, answered: subprocess.CompletedProcess[str]) -> None:
+def test_a_run_replays_identically_and_tampering_is_seen(
+    folder: Path, answered: subprocess.CompletedProcess[str]
+) -> None:
     runs = json.loads(_cohort(folder, "runs", "list", "--json").stdout)
     run_id = runs[0]["run_id"]
     replay = _cohort(folder, "runs", "replay", run_id, "--json")
@@ -52,7 +68,9 @@ def test_a_run_replays_identically_and_tampering_is_seen(folder: Path, answered:
     assert "intact" in _cohort(folder, "runs", "verify").stdout
     with closing(sqlite3.connect(folder / "ledger.sqlite")) as connection, connection:
         original = connection.execute("SELECT body FROM runs WHERE run_id = ?", (run_id,)).fetchone()[0]
-        connection.execute("UPDATE runs SET body = replace(body, 'semaglutide', 'semaglutidx') WHERE run_id = ?", (run_id,))
+        connection.execute(
+            "UPDATE runs SET body = replace(body, 'semaglutide', 'semaglutidx') WHERE run_id = ?", (run_id,)
+        )
     for command in (("runs", "verify"), ("runs", "replay", run_id), ("runs", "show", run_id)):
         found = _cohort(folder, *command)
         assert found.returncode == 4, command
@@ -77,7 +95,7 @@ def test_a_run_replays_identically_and_tampering_is_seen(folder: Path, answered:
         (("tool", "search_literature", "--json", "{not json"), 2, "JSON"),
         (("tool", "search_literature", "--json", '{"query": "x", "colour": "red"}'), 2, "colour"),
         (("tool", "search_literature", "--json", "@/nowhere.json"), 2, "no file"),
-        (("tool", "simulate_treatment_response", "--json", '{"cohort": {"persona_id": "martians"}, "treatment": {"intervention": "semaglutide"}}'), 2, "martians"),
+        (("tool", "simulate_treatment_response", "--json", MARTIANS), 2, "martians"),
         (("personas", "show", "t2d_adultz"), 2, "t2d_adults"),
         (("runs", "show", "r-nothing"), 2, "r-nothing"),
         (("serve", "--host", "0.0.0.0"), 2, "127.0.0.1"),
@@ -121,13 +139,21 @@ def test_lists_and_profiles(folder: Path) -> None:
 def test_json_answer_is_the_typed_answer(folder: Path) -> None:
     from assistant.schemas import Answer
 
-    found = _cohort(folder, "ask", "--json", "How would adults with type 2 diabetes react to dulaglutide 1.5 mg over 26 weeks?")
+    found = _cohort(
+        folder, "ask", "--json", "How would adults with type 2 diabetes react to dulaglutide 1.5 mg over 26 weeks?"
+    )
     answer = Answer.model_validate_json(found.stdout)
     assert answer.estimates
     assert answer.steps
 
 
 def test_an_excluded_trial_stays_out(folder: Path) -> None:
-    found = _cohort(folder, "ask", "--exclude", "SUSTAIN*", "How would adults with type 2 diabetes react to semaglutide 1 mg over 30 weeks?")
+    found = _cohort(
+        folder,
+        "ask",
+        "--exclude",
+        "SUSTAIN*",
+        "How would adults with type 2 diabetes react to semaglutide 1 mg over 30 weeks?",
+    )
     assert found.returncode == 0
     assert "SUSTAIN" not in found.stdout

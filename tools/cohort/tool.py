@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 
 from knowledge.errors import CohortNotCovered
 from knowledge.schemas import Frozen
-from personas.cohort import Cohort
+from personas.cohort import Cohort, SummaryRow
 from personas.resolve import resolve_cohort
+from personas.restrictions import YES_NO_LEVELS
 from personas.schemas import CohortSpec
 from tools.context import ToolContext
 from tools.registry import tool
@@ -18,7 +19,9 @@ class DescribeInput(ToolInput):
     """A cohort, as words or as an archetype with restrictions; exactly one of the two."""
 
     cohort: CohortSpec | None = Field(None, description="archetype id and restrictions")
-    text: str | None = Field(None, max_length=1000, description="the cohort in words, e.g. 'women over 70 with type 2 diabetes'")
+    text: str | None = Field(
+        None, max_length=1000, description="the cohort in words, e.g. 'women over 70 with type 2 diabetes'"
+    )
     patients: int = Field(4000, ge=200, le=1_000_000, description="virtual patients to draw")
 
     @model_validator(mode="after")
@@ -67,24 +70,7 @@ def describe_cohort(request: DescribeInput, context: ToolContext) -> CohortDescr
     cohort = Cohort.build(spec, context.personas, n=request.patients, seed=context.seed)
     rows = cohort.summary()
     persona = cohort.persona
-    estimates = [
-        Estimate(
-            id=f"{row.attribute}.{'share' if row.unit == '%' and level else 'mean'}{'.' + level if level else ''}",
-            quantity=row.label if not level else f"{row.label}: {level}",
-            unit=row.unit,
-            population=cohort.label,
-            point=value,
-            lower=row.lower if not level else None,
-            upper=row.upper if not level else None,
-            kind=Kind.DESCRIPTIVE,
-            of=Level.SHARE if level else Level.COHORT_MEAN,
-            validation=Validation.VERIFIED,
-            source_ids=(row.source_id,) if row.source_id else (),
-            note=f"assumed: {row.assumption}" if row.assumption else "5th to 95th percentile of individuals",
-        )
-        for row in rows
-        for level, value in row.values()
-    ]
+    estimates = [estimate for row in rows for estimate in _estimates(row, cohort.label)]
     return CohortDescription(
         title=cohort.label,
         cohort=spec,
@@ -109,13 +95,53 @@ def describe_cohort(request: DescribeInput, context: ToolContext) -> CohortDescr
     )
 
 
+def _estimates(row: SummaryRow, population: str) -> list[Estimate]:
+    """A measured attribute is one estimate, a yes/no one the share of 'yes', one with levels a share for each."""
+    note = f"assumed: {row.assumption}" if row.assumption else ""
+    sources = (row.source_id,) if row.source_id else ()
+    if row.mean is not None:
+        return [
+            Estimate(
+                id=f"{row.attribute}.mean",
+                quantity=row.label,
+                unit=row.unit,
+                population=population,
+                point=row.mean,
+                lower=row.lower,
+                upper=row.upper,
+                kind=Kind.DESCRIPTIVE,
+                of=Level.COHORT_MEAN,
+                validation=Validation.VERIFIED,
+                source_ids=sources,
+                note=note or "interval: 5th to 95th percentile of individuals",
+            )
+        ]
+    yes_no = set(row.shares) == set(YES_NO_LEVELS)
+    shown = {level: share for level, share in row.shares.items() if not yes_no or level == YES_NO_LEVELS[1]}
+    return [
+        Estimate(
+            id=f"{row.attribute}.share" if yes_no else f"{row.attribute}.share.{level}",
+            quantity=row.label if yes_no else f"{row.label}: {level.replace('_', ' ')}",
+            unit="%",
+            population=population,
+            point=100 * share,
+            kind=Kind.DESCRIPTIVE,
+            of=Level.SHARE,
+            validation=Validation.VERIFIED,
+            source_ids=sources,
+            note=note,
+        )
+        for level, share in shown.items()
+    ]
+
+
 def _profile(estimates: list[Estimate]) -> Chart:
     shares = [estimate for estimate in estimates if estimate.of is Level.SHARE]
     return Chart(
         kind="bars",
         title="Who they are",
-        x_label="",
-        y_label="% of the cohort",
+        x_label="% of the cohort",
+        y_label="",
         series=(Series(name="share", points=tuple(Point(x=e.quantity, y=e.point) for e in shares)),),
     )
 

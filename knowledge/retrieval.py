@@ -1,0 +1,295 @@
+"""Finding passages: by words (BM25), by meaning (dense vectors) and by drug, fused by reciprocal rank."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from knowledge.base import KnowledgeBase
+from knowledge.embedding import Embedder, open_embedder
+from knowledge.index import DenseIndex, ExactIndex
+from knowledge.literature import corpus_hash
+from knowledge.lock import DataDirLock
+from knowledge.schemas import EvidenceView, Passage, RetrievedPassage, Source
+from knowledge.store import FILE_NAME, Store
+from knowledge.views import NamePatterns, TrialMentions, folded, published_by
+from knowledge.words import WordIndex, expand
+
+RRF_K: Final = 60  # Cormack, Clarke and Büttcher 2009, SIGIR: reciprocal rank fusion
+DEPTH: Final = 60  # ranks of each list that are fused; deeper ones add less than 1/120
+# Cosines of the packaged model on the shipped passages: the nearest passage of a question about treatments was at
+# 0.37 or more, of questions about anything else at 0.28 or less.
+ON_TOPIC: Final = 0.32  # the nearest passage must be this near, or nothing is found
+MIN_SIMILARITY: Final = 0.25  # a passage found by meaning alone must be at least this near
+
+
+_NOT_WORD = re.compile(r"[\W_]+")
+Progress = Callable[[float, str], None]
+
+
+def _silent(_fraction: float, _message: str) -> None:
+    """Nobody is listening."""
+
+
+def drop_index(data_dir: Path) -> None:
+    """Delete the dense index, a cache: the next `open` builds it again from the rows."""
+    shutil.rmtree(data_dir / "index", ignore_errors=True)
+
+
+class LiteratureRetriever:
+    """Searches the passages of a knowledge base. Made by `open`; it owns the data directory until `close`.
+
+    One retriever serves any number of threads.
+    """
+
+    def __init__(
+        self,
+        base: KnowledgeBase,
+        passages: Sequence[Passage],
+        *,
+        embedder: Embedder | None,
+        index: DenseIndex | ExactIndex | None,
+        lock: DataDirLock | None = None,
+    ) -> None:
+        self._base = base
+        self._passages = {passage.passage_id: passage for passage in passages}
+        self._embedder = embedder
+        self._index = index
+        self._lock = lock
+        self._words = WordIndex({p.passage_id: _word_text(p, base) for p in passages})
+        self._trials = {p.passage_id: p.trial for p in passages if p.trial}
+        self._visible = lru_cache(maxsize=64)(self._compute_visible)
+
+    @classmethod
+    def open(
+        cls, base: KnowledgeBase, data_dir: Path, *, model: str = "", exact_below: int = 0, progress: Progress = _silent
+    ) -> LiteratureRetriever:
+        """Bring the store and the index up to date and open them.
+
+        Parameters
+        ----------
+        base : whose passages are searched.
+        data_dir : where store, index and exported model live; made when it does not exist.
+        model : folder of a sentence-transformers model; the packaged MiniLM when empty.
+        exact_below : a corpus of fewer passages is scanned exactly instead of through Chroma, whose import alone
+            takes half a second; worth it for a process that answers one question.
+        progress : told a fraction and a sentence before each step that may take seconds.
+
+        Raises
+        ------
+        StoreInUse
+            another process owns `data_dir`.
+        StoreDamaged, StoreError
+            the rows cannot be read, or the disk cannot be written.
+        LiteratureError
+            a passage file is wrong.
+        ModelNotInstalled
+            `model` is not a model.
+        """
+        lock = DataDirLock(data_dir).acquire()
+        try:
+            with Store(data_dir / FILE_NAME) as store:
+                current = corpus_hash(base.root)
+                if store.corpus_hash != current:
+                    progress(0.0, "Reading the literature")
+                    store.sync(base.sources, base.passages, corpus_hash=current)
+                passages = store.passages()
+                if not passages:
+                    return cls(base, passages, embedder=None, index=None, lock=lock)
+                progress(0.1, "Opening the embedding model (exported once, which takes a few seconds)")
+                embedder = open_embedder(data_dir / "models", model)
+                progress(0.5, f"Opening the index of {len(passages)} passages (new ones are embedded once)")
+                index: DenseIndex | ExactIndex
+                if len(passages) < exact_below:
+                    index = ExactIndex.open(store, embedder, passages)
+                else:
+                    index = DenseIndex.open(data_dir / "index", store, embedder, passages)
+            return cls(base, passages, embedder=embedder, index=index, lock=lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def count(self) -> int:
+        """Passages in the dense index."""
+        return self._index.count if self._index is not None else 0
+
+    @property
+    def embedder_name(self) -> str:
+        """The embedding model in use; empty when there is nothing to search."""
+        return self._embedder.name if self._embedder is not None else ""
+
+    def close(self) -> None:
+        """Close the index and give up the data directory."""
+        if self._index is not None:
+            self._index.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> LiteratureRetriever:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def search(
+        self,
+        query: str,
+        *,
+        k: int = 6,
+        view: EvidenceView | None = None,
+        drugs: Sequence[str] = (),
+        areas: Sequence[str] = (),
+        per_source: int = 2,
+    ) -> tuple[RetrievedPassage, ...]:
+        """The `k` passages nearest to `query`, best first; fewer, or none, when there is nothing near.
+
+        Parameters
+        ----------
+        query : free text. Drugs it names by brand are also looked for by their canonical name.
+        k : how many at most.
+        view : passages published after `as_of` and passages of or about excluded trials never appear.
+        drugs : canonical names; only passages about one of them, when given.
+        areas : only passages of one of these areas, when given.
+        per_source : how many passages of one source at most.
+
+        Passages of retracted sources never appear. Equal scores are ordered by passage id, so the same question
+        finds the same passages in the same order.
+        """
+        allowed = self._allowed(view or EvidenceView(), frozenset(drugs), frozenset(areas))
+        if k < 1 or not query.strip() or not allowed:
+            return ()
+        named = frozenset(mention.drug for mention in self._base.vocabulary.find_drugs(query))
+        meant = self._canonical(query, named)
+        by_meaning = self._by_meaning(meant, allowed)
+        if by_meaning and by_meaning[0][1] < ON_TOPIC:
+            return ()
+        by_words = self._words.ranking(expand(meant), allowed, DEPTH)
+        words = {passage_id: rank for rank, passage_id in enumerate(by_words, start=1)}
+        meaning = {passage_id: rank for rank, (passage_id, _) in enumerate(by_meaning, start=1)}
+        near = {passage_id for passage_id, similarity in by_meaning if similarity >= MIN_SIMILARITY}
+        trials = self._trials_named(query)
+        about = {key: self._share(key, named) + (self._trials.get(key) in trials) for key in words.keys() | near}
+        scores = {
+            key: sum(1.0 / (RRF_K + ranks[key]) for ranks in (words, meaning) if key in ranks) + share / (RRF_K + 1)
+            for key, share in about.items()
+        }
+        found: list[RetrievedPassage] = []
+        taken: Counter[str] = Counter()
+        for passage_id in sorted(scores, key=lambda key: (-scores[key], key)):
+            passage = self._passages[passage_id]
+            if taken[passage.source_id] >= per_source:
+                continue
+            taken[passage.source_id] += 1
+            found.append(
+                RetrievedPassage(
+                    passage=passage,
+                    source=self._base.sources[passage.source_id],
+                    score=scores[passage_id],
+                    reason=_reason(
+                        words.get(passage_id),
+                        meaning.get(passage_id),
+                        [*sorted(named.intersection(passage.drugs)), *sorted(trials & {passage.trial})],
+                    ),
+                )
+            )
+            if len(found) == k:
+                break
+        return tuple(found)
+
+    def _by_meaning(self, query: str, allowed: frozenset[str]) -> list[tuple[str, float]]:
+        if self._index is None or self._embedder is None:
+            return []
+        everything = len(allowed) == len(self._passages)
+        vector = self._embedder.embed([query])[0]
+        return self._index.query(vector, DEPTH, among=None if everything else sorted(allowed))
+
+    def _trials_named(self, query: str) -> frozenset[str]:
+        """Trials that the query names; one-word names (`SELECT`) only in their own spelling."""
+        asked = f" {_NOT_WORD.sub(' ', folded(query))} "
+        return frozenset(
+            trial
+            for trial in set(self._trials.values())
+            if f" {_NOT_WORD.sub(' ', folded(trial)).strip()} " in asked
+            and (not trial.isalpha() or re.search(rf"(?<!\w){trial}(?!\w)", query))
+        )
+
+    def _share(self, passage_id: str, named: frozenset[str]) -> float:
+        """Share of the drugs named in the query that the passage is about; counts like one more ranking."""
+        return len(named.intersection(self._passages[passage_id].drugs)) / len(named) if named else 0.0
+
+    def _canonical(self, query: str, named: frozenset[str]) -> str:
+        """The query with the canonical names of drugs and labels of endpoints that it calls otherwise."""
+        vocabulary = self._base.vocabulary
+        names = [*sorted(named), *(vocabulary.endpoints[key].label for key in vocabulary.find_endpoints(query))]
+        folded = query.casefold()
+        return " ".join((query, *dict.fromkeys(name for name in names if name.casefold() not in folded)))
+
+    def _allowed(self, view: EvidenceView, drugs: frozenset[str], areas: frozenset[str]) -> frozenset[str]:
+        """Ids of the passages that the view and the filters let through."""
+        visible = self._visible(view)
+        if not drugs and not areas:
+            return visible
+        return frozenset(
+            passage_id
+            for passage_id in visible
+            if (not areas or self._passages[passage_id].area in areas)
+            and (not drugs or not drugs.isdisjoint(self._passages[passage_id].drugs))
+        )
+
+    def _compute_visible(self, view: EvidenceView) -> frozenset[str]:
+        """Ids of the passages that may be known: of sources not retracted, published in time, and not excluded."""
+        hidden = _Hidden(view, self._base)
+        return frozenset(
+            passage_id
+            for passage_id, passage in self._passages.items()
+            if _may_be_known(passage, self._base.sources[passage.source_id], view, hidden)
+        )
+
+
+class _Hidden:
+    """What an evidence view excludes, as a test on a passage."""
+
+    def __init__(self, view: EvidenceView, base: KnowledgeBase) -> None:
+        trials = base.arms.hidden_trials(view)
+        arms = [arm for arm in base.arms.arms if arm.trial in trials]
+        self._patterns = NamePatterns(view.exclude)
+        # The sources of an excluded trial's rows report its figures, whatever else they are about.
+        self._sources = frozenset(arm.source_id for arm in arms)
+        registry_ids = {arm.registry_id for arm in arms if arm.registry_id}
+        self._mentions = TrialMentions(trials | registry_ids, view.exclude)
+
+    def covers(self, passage: Passage, source: Source) -> bool:
+        """True when the passage is of an excluded trial or source, or is about an excluded trial."""
+        if not self._patterns:
+            return False
+        if passage.source_id in self._sources or any(
+            map(self._patterns.match, (passage.trial, passage.source_id, source.registry_id))
+        ):
+            return True
+        return self._mentions.found_in(f"{passage.trial}\n{passage.heading}\n{passage.text}\n{source.title}")
+
+
+def _may_be_known(passage: Passage, source: Source, view: EvidenceView, hidden: _Hidden) -> bool:
+    return not source.retracted and published_by(source, view.as_of) and not hidden.covers(passage, source)
+
+
+def _word_text(passage: Passage, base: KnowledgeBase) -> str:
+    """What BM25 sees: the text, and what the passage is about under every name people use."""
+    about: Mapping[str, object] = base.vocabulary.drugs
+    drugs = [base.vocabulary.drugs[name] for name in passage.drugs if name in about]
+    names = [surface for drug in drugs for surface in (drug.name, drug.drug_class, *drug.brands)]
+    tags = [tag.replace("_", " ") for tag in passage.tags]
+    area = passage.area.replace("_", " ")
+    return " ".join((passage.trial, passage.heading, passage.text, *names, *tags, area))
+
+
+def _reason(words: int | None, meaning: int | None, about: Sequence[str]) -> str:
+    parts = [f"words rank {words}" if words else "", f"meaning rank {meaning}" if meaning else ""]
+    parts.append(f"about {', '.join(about)}" if about else "")
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,133 @@
+"""The words of `personas/resolution.yaml`, checked and compiled."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from knowledge.errors import PersonaError
+from knowledge.schemas import Frozen
+from personas.restrictions import parse_restriction
+from personas.schemas import Restriction
+
+_FILE = Path(__file__).parent / "resolution.yaml"
+
+
+class AreaWords(Frozen):
+    """Words for an area of archetypes."""
+
+    phrases: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    means: tuple[Restriction, ...] = ()
+    duration: str = ""
+    source: str = ""
+
+
+class TermWords(Frozen):
+    """Words for a restriction, or for something only an archetype can be."""
+
+    phrases: tuple[str, ...]
+    restrictions: tuple[Restriction, ...] = ()
+    negated: tuple[Restriction, ...] = ()
+    exact: bool = False
+    condition: bool = False
+    people: bool = False
+    ordinary: bool = False
+    includes: tuple[str, ...] = ()
+    unless_followed_by: tuple[str, ...] = ()
+    source: str = ""
+
+
+class Grades(Frozen):
+    """Grades of a condition and the range of an attribute behind each."""
+
+    of: str
+    words: tuple[str, ...]
+    bare: bool
+    attribute: str
+    levels: dict[str, tuple[float | None, float | None]]
+    source: str
+
+    def restrictions(self, first: str, last: str) -> tuple[Restriction, ...]:
+        """From the lower end of one grade to the upper end of the other; either may be the milder one."""
+        ends = [self.levels[first], self.levels[last]]
+        lows, highs = [low for low, _ in ends], [high for _, high in ends]
+        found = []
+        if None not in lows:
+            low = min(value for value in lows if value is not None)
+            found.append(Restriction(attribute=self.attribute, operator=">=", value=low))
+        if None not in highs:
+            high = max(value for value in highs if value is not None)
+            found.append(Restriction(attribute=self.attribute, operator="<", value=high))
+        return tuple(found)
+
+
+class Lexicon(Frozen):
+    """Everything the file says."""
+
+    sources: dict[str, str]
+    areas: dict[str, AreaWords]
+    terms: dict[str, TermWords]
+    grades: tuple[Grades, ...] = ()
+    never_covered: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    introducers: frozenset[str] = Field(default_factory=frozenset)
+    connectors: frozenset[str] = Field(default_factory=frozenset)
+    prepositions: frozenset[str] = Field(default_factory=frozenset)
+    fillers: frozenset[str] = Field(default_factory=frozenset)
+    stops: frozenset[str] = Field(default_factory=frozenset)
+    outcome_leads: tuple[str, ...] = ()
+    outcome_follows: tuple[str, ...] = ()
+    comparators: tuple[str, ...] = ()
+
+    @cached_property
+    def outcome_lead(self) -> re.Pattern[str]:
+        """Text that ends just before an outcome."""
+        return re.compile(rf"\b(?:{_either(self.outcome_leads)})\s+(?:an?\s+|the\s+|new\s+)*$")
+
+    @cached_property
+    def outcome_follow(self) -> re.Pattern[str]:
+        """Text that goes on just after an outcome."""
+        return re.compile(rf"\s+(?:{_either(self.outcome_follows)})\b")
+
+    @cached_property
+    def comparison(self) -> re.Pattern[str]:
+        """Text that ends just before what something is compared with."""
+        joints = r"(?:(?:in|for|with|among|the|those|other|their)\s+)*"
+        return re.compile(rf"\b(?:{_either(self.comparators)})\s+{joints}$")
+
+
+@lru_cache(maxsize=1)
+def lexicon() -> Lexicon:
+    """The shipped words. PersonaError when the file is damaged or cites a source it does not list."""
+    try:
+        raw: Any = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        words = Lexicon.model_validate(raw)
+    except (yaml.YAMLError, ValidationError) as error:
+        raise PersonaError(f"{_FILE.name} cannot be read: {error}", "Restore the file.") from error
+    cited = {area.source for area in words.areas.values()} | {term.source for term in words.terms.values()}
+    cited |= {grade.source for grade in words.grades}
+    known_terms = set(words.terms) | set(words.areas)
+    named = {name for term in words.terms.values() for name in term.includes} | {grade.of for grade in words.grades}
+    for missing in (*sorted(cited - set(words.sources) - {""}), *sorted(named - known_terms)):
+        raise PersonaError(f"{_FILE.name} refers to '{missing}', which it does not define.", "Define it.")
+    for term in words.terms.values():
+        for item in (*term.restrictions, *term.negated):
+            parse_restriction(str(item))
+    return words
+
+
+def phrase_pattern(phrase: str) -> str:
+    """Regular expression of a phrase: words apart by spaces or hyphens, a hyphen may be missing."""
+    words = [r"[\s-]?".join(re.escape(part) for part in word.split("-")) for word in phrase.lower().split()]
+    return r"[\s-]+".join(words)
+
+
+def _either(phrases: tuple[str, ...]) -> str:
+    return "|".join(phrase_pattern(phrase) for phrase in sorted(phrases, key=len, reverse=True))

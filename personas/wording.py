@@ -1,0 +1,63 @@
+"""Cohorts in words: restrictions as a reader would say them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from personas.restrictions import Bounds, intersect
+from personas.schemas import Persona, Restriction
+from personas.units import attribute_info, attribute_label
+
+
+def describe_restrictions(restrictions: Iterable[Restriction]) -> str:
+    """Restrictions in words, e.g. `women, eGFR 30 to below 60, HbA1c above 9 %`. Empty without restrictions.
+
+    EmptyCohort when two of them exclude each other.
+    """
+    items = list(restrictions)
+    described = [
+        _describe_level(attribute, left) if isinstance(left, str) else _describe_range(attribute, left)
+        for attribute, left in sorted(intersect(items).items(), key=_place)
+    ]
+    ordered_levels = [item for item in items if isinstance(item.value, str) and item.operator != "="]
+    described += [f"{attribute_label(item.attribute)} {item.operator} {item.value}" for item in ordered_levels]
+    return ", ".join(described)
+
+
+def describe_cohort(persona: Persona, restrictions: Iterable[Restriction]) -> str:
+    """The archetype's name and what it is limited to, one phrase for headings and sentences."""
+    limits = describe_restrictions(restrictions)
+    return f"{persona.name}, limited to {limits}" if limits else persona.name
+
+
+def _place(described: tuple[str, object]) -> int:
+    """Who they are comes before what was measured; otherwise the order in which it was said (sorting is stable)."""
+    return {"sex": 0, "age": 1}.get(described[0], 2)
+
+
+def _describe_level(attribute: str, level: str) -> str:
+    info = attribute_info(attribute)
+    if info is not None and level in info.phrases:
+        return info.phrases[level]
+    label = attribute_label(attribute)
+    if level in ("yes", "no"):
+        return f"those {'with' if level == 'yes' else 'without'} {label}"
+    return f"{label} {level.replace('_', ' ')}"
+
+
+def _describe_range(attribute: str, left: Bounds) -> str:
+    label, info = attribute_label(attribute), attribute_info(attribute)
+    # eGFR and BMI are customarily written without their unit, ages without "years".
+    silent = info is None or attribute == "age" or info.unit.endswith("m2") or " " in info.unit
+    unit = "" if silent or info is None else f" {info.unit}"
+    low, high = f"{left.lower:g}", f"{left.upper:g}{unit}"
+    if left.lower == left.upper:
+        return f"{label} {high}"
+    if math.isinf(left.lower):
+        return f"{label} {'below' if left.upper_open else 'up to'} {high}"
+    if math.isinf(left.upper):
+        if left.lower_open:
+            return f"{label} above {low}{unit}"
+        return f"{label} {low}{unit} {'and over' if attribute == 'age' else 'or more'}"
+    return f"{label} {'above ' if left.lower_open else ''}{low} to {'below ' if left.upper_open else ''}{high}"

@@ -1,0 +1,1 @@
+"""The response engine: model-based meta-analysis of published trial arms, and the tools that ask it."""

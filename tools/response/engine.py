@@ -1,0 +1,433 @@
+"""The bridge: evidence view, vocabulary and cohort on one side, the numeric model on the other."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from knowledge.base import KnowledgeBase
+from knowledge.errors import InvalidInput, NoEvidence
+from knowledge.schemas import Endpoint, EvidenceView, Family, TrialArm
+from tools.response.assemble import Prepared, prepare
+from tools.response.covariates import covariates_of
+from tools.response.designs import Design, patients_as_arms, to_arms
+from tools.response.doses import DoseRange, check_dose, dose_ranges
+from tools.response.features import FloatArray
+from tools.response.fit import FitCache, MemoryFitCache, fit_prepared
+from tools.response.individuals import Individuals, individuals
+from tools.response.mixture import Prediction
+from tools.response.posterior import Posterior
+from tools.response.rows import Row, select_rows
+
+# Classes that give nothing of their own.
+CONTROL_CLASSES = frozenset({"placebo", "no treatment", "usual care"})
+# A drug without evidence borrows from its class when at least this many trials of the class are there.
+MIN_CLASS_TRIALS = 2
+# A horizon beyond this multiple of the longest trial is said to be beyond the evidence.
+BEYOND_TIME = 1.5
+# Engines kept for each knowledge base, one for each evidence view.
+VIEWS_IN_MEMORY = 24
+
+# Fits are keyed by the content they were made from, so sharing them mixes nobody's data.
+_SHARED_FITS = MemoryFitCache()
+_ENGINES: WeakKeyDictionary[KnowledgeBase, OrderedDict[EvidenceView, ResponseEngine]] = WeakKeyDictionary()
+_LOCK = Lock()
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """A treatment asked about, checked.
+
+    Attributes
+    ----------
+    name : canonical; label : name, dose and frequency.
+    drug_class : None for controls.
+    dose : in the vocabulary's unit at the usual frequency; None when nobody stated one.
+    dose_ratio : dose over the drug's reference dose.
+    notes : assumptions made while reading it.
+    """
+
+    name: str
+    label: str
+    drug_class: str | None
+    dose: float | None
+    dose_ratio: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Influence:
+    """How much a published figure carries a prediction.
+
+    Attributes
+    ----------
+    row : the figure; share : of the sum of absolute weights, 0-1; sign : +1 or -1.
+    agrees : whether it lies inside the 90 % interval that all other figures predict for it.
+    """
+
+    row: Row
+    share: float
+    sign: int
+    agrees: bool
+
+
+@dataclass(frozen=True)
+class EndpointPrediction:
+    """One endpoint at one time for several treatments in one new trial.
+
+    Attributes
+    ----------
+    prediction : joint distribution of the cohort means, in the order of `treatments`.
+    trials_of_drug, trials_of_class : by treatment; for controls the number of trials with a control arm.
+    warnings : full sentences.
+    """
+
+    endpoint: Endpoint
+    treatments: tuple[Treatment, ...]
+    weeks: float
+    prediction: Prediction
+    trials_of_drug: tuple[int, ...]
+    trials_of_class: tuple[int, ...]
+    warnings: tuple[str, ...]
+
+
+def prepare_endpoint(knowledge: KnowledgeBase, view: EvidenceView, endpoint_id: str) -> Prepared:
+    """Rows, arrays and names of one endpoint under an evidence view.
+
+    Raises
+    ------
+    UnknownEndpoint : not in the vocabulary.
+    NoEvidence : the endpoint is of a family this engine does not model, or the view has no usable row of it.
+    """
+    endpoint = knowledge.vocabulary.endpoint(endpoint_id)
+    if endpoint.family not in (Family.CONTINUOUS, Family.PROPORTION):
+        raise NoEvidence(
+            f"The response engine predicts changes and proportions, and {endpoint.label} is a "
+            f"{endpoint.family.value.replace('_', ' ')} endpoint.",
+            "Ask for a change from baseline or for a share of people.",
+        )
+    table = knowledge.arms.view(view)
+    drugs = knowledge.vocabulary.drugs
+    selection = select_rows(table.select(endpoint.endpoint_id), table.arms, endpoint, knowledge.sources)
+    if not selection.rows:
+        raise NoEvidence(
+            f"No published figure on {endpoint.label} can be used under this evidence view.",
+            "Choose another endpoint, or widen the evidence view.",
+        )
+    return prepare(endpoint, selection, drugs, dose_ranges(table.arms, drugs))
+
+
+class ResponseEngine:
+    """Predictions under one evidence view.
+
+    Parameters
+    ----------
+    knowledge : vocabulary and evidence.
+    view : what may be known.
+    cache : where fits are kept; in memory by default.
+    """
+
+    def __init__(
+        self, knowledge: KnowledgeBase, view: EvidenceView | None = None, cache: FitCache | None = None
+    ) -> None:
+        self.knowledge = knowledge
+        self.view = view or EvidenceView()
+        self._cache: FitCache = cache if cache is not None else _SHARED_FITS
+        self._table = knowledge.arms.view(self.view)
+        self._doses: dict[str, DoseRange] | None = None
+        self._prepared: dict[str, Prepared] = {}
+        self._fits: dict[str, Posterior] = {}
+
+    def prepared(self, endpoint_id: str) -> Prepared:
+        """Rows and arrays of an endpoint (UnknownEndpoint, NoEvidence)."""
+        if endpoint_id not in self._prepared:
+            self._prepared[endpoint_id] = prepare_endpoint(self.knowledge, self.view, endpoint_id)
+        return self._prepared[endpoint_id]
+
+    def posterior(self, endpoint_id: str) -> Posterior:
+        """The fit of an endpoint (UnknownEndpoint, NoEvidence)."""
+        if endpoint_id not in self._fits:
+            self._fits[endpoint_id] = fit_prepared(self.prepared(endpoint_id), self._cache)
+        return self._fits[endpoint_id]
+
+    def treatment(
+        self, name: str, dose: float | None = None, unit: str = "", frequency: str = ""
+    ) -> Treatment:
+        """Read and check a treatment.
+
+        Raises
+        ------
+        UnknownDrug : not in the vocabulary.
+        InvalidInput : a dose for a control, or a unit that cannot be converted.
+        ImpossibleDose : not positive, or beyond what anybody has given.
+        """
+        drug = self.knowledge.vocabulary.drug(name)
+        if drug.drug_class.casefold() in CONTROL_CLASSES:
+            if dose is not None:
+                raise InvalidInput(f"{drug.name.capitalize()} has no dose.", "Leave the dose out.")
+            return Treatment(drug.name, drug.name, None, None, 1.0)
+        studied = self._dose_ranges().get(drug.name)
+        usual = frequency or drug.frequency
+        if dose is None:
+            if studied is None:
+                return Treatment(drug.name, drug.name, drug.drug_class, None, 1.0)
+            label = _label(drug.name, studied.reference, drug.dose_unit, drug.frequency)
+            note = f"No dose was stated for {drug.name}; the middle of the studied doses is taken, {label}."
+            return Treatment(drug.name, label, drug.drug_class, studied.reference, 1.0, (note,))
+        amount = check_dose(drug, dose, unit, frequency, studied)
+        ratio = amount / studied.reference if studied is not None else 1.0
+        label = _label(drug.name, dose, unit or drug.dose_unit, usual)
+        return Treatment(drug.name, label, drug.drug_class, amount, ratio)
+
+    def predict(
+        self,
+        endpoint_id: str,
+        treatments: Sequence[Treatment],
+        covariates: Mapping[str, float | None],
+        weeks: float,
+        n: int | None = None,
+    ) -> EndpointPrediction:
+        """Joint prediction of the cohort means that a new trial of these treatments would report.
+
+        Parameters
+        ----------
+        endpoint_id : endpoint.
+        treatments : one for each arm.
+        covariates : cohort means by covariate name.
+        weeks : time of the visit.
+        n : participants in each arm; adds sampling error when given.
+
+        Raises
+        ------
+        UnknownEndpoint : not in the vocabulary.
+        NoEvidence : nothing published joins a treatment, or its class, with the endpoint.
+        """
+        prepared = self.prepared(endpoint_id)
+        warnings = [warning for treatment in treatments for warning in self._borrowing(treatment, prepared)]
+        posterior = self.posterior(endpoint_id)
+        designs = self.designs(prepared, treatments, covariates, weeks)
+        arms = to_arms(designs, prepared)
+        prediction = posterior.predict(arms)
+        if n is not None:
+            prediction = posterior.predict(arms, sampling_variance=_sampling_variance(prediction, prepared, n))
+        rows = prepared.selection.rows
+        warnings += _beyond(prepared, treatments, designs[0].covariates, weeks)
+        return EndpointPrediction(
+            endpoint=prepared.endpoint,
+            treatments=tuple(treatments),
+            weeks=weeks,
+            prediction=prediction,
+            trials_of_drug=tuple(len(_trials(rows, treatment, by_class=False)) for treatment in treatments),
+            trials_of_class=tuple(len(_trials(rows, treatment, by_class=True)) for treatment in treatments),
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
+
+    def designs(
+        self,
+        prepared: Prepared,
+        treatments: Sequence[Treatment],
+        covariates: Mapping[str, float | None],
+        weeks: float,
+    ) -> list[Design]:
+        """The treatments as designs of one new double-blind trial, published when the latest one was."""
+        known = {"year": prepared.latest_year, "open_label": 0.0, **covariates, "log_weeks": float(np.log(weeks))}
+        return [Design(t.name, t.drug_class, t.dose_ratio, weeks, known) for t in treatments]
+
+    def course(
+        self,
+        endpoint_id: str,
+        treatments: Sequence[Treatment],
+        covariates: Mapping[str, float | None],
+        weeks: Sequence[float],
+    ) -> list[Prediction]:
+        """Predictions at several times, each joint over the treatments."""
+        prepared, posterior = self.prepared(endpoint_id), self.posterior(endpoint_id)
+        designs = [design for week in weeks for design in self.designs(prepared, treatments, covariates, week)]
+        whole = posterior.predict(to_arms(designs, prepared))
+        size = len(treatments)
+        parts = []
+        for index in range(len(weeks)):
+            pick = slice(index * size, (index + 1) * size)
+            parts.append(
+                replace(whole, means=whole.means[:, pick], covariances=whole.covariances[:, pick, :][:, :, pick])
+            )
+        return parts
+
+    def individuals(
+        self,
+        endpoint_id: str,
+        treatment: Treatment,
+        covariates: Mapping[str, float | None],
+        patients: Mapping[str, FloatArray],
+        weeks: float,
+    ) -> Individuals | None:
+        """Spread of virtual patients (covariates by name, (M,) each) around their cohort's mean, endpoint's unit.
+
+        None for proportions, without patients, and where no trial told how much persons vary.
+        """
+        prepared = self.prepared(endpoint_id)
+        sd = prepared.selection.individual_sd
+        if sd is None or not prepared.layout.starts_at_zero or not patients:
+            return None
+        count = len(next(iter(patients.values())))
+        design = self.designs(prepared, [treatment], covariates, weeks)[0]
+        arms = patients_as_arms(design, patients, count, prepared)
+        return individuals(self.posterior(endpoint_id).expected(arms) * prepared.data.scale, sd)
+
+    def influence(
+        self,
+        endpoint_id: str,
+        treatments: Sequence[Treatment],
+        covariates: Mapping[str, float | None],
+        weeks: float,
+        combination: FloatArray,
+    ) -> list[Influence]:
+        """Published figures by their weight in a combination of the predicted means, heaviest first."""
+        prepared, posterior = self.prepared(endpoint_id), self.posterior(endpoint_id)
+        arms = to_arms(self.designs(prepared, treatments, covariates, weeks), prepared)
+        weights = posterior.influence(arms, combination)
+        total = float(np.abs(weights).sum())
+        if total <= 0.0:
+            return []
+        # 1.645 standard deviations either way hold 90 % of a normal.
+        agrees = np.abs(posterior.residual) <= 1.645 * posterior.residual_sd
+        order = np.argsort(-np.abs(weights), kind="stable")
+        rows = prepared.selection.rows
+        return [
+            Influence(rows[i], float(abs(weights[i])) / total, 1 if weights[i] >= 0 else -1, bool(agrees[i]))
+            for i in order
+        ]
+
+    def trials(
+        self, endpoint_id: str, treatment: Treatment, *, by_class: bool = False, diabetes: bool | None = None
+    ) -> frozenset[str]:
+        """Names of the trials that inform a treatment on an endpoint; none where the endpoint has no evidence.
+
+        Parameters
+        ----------
+        by_class : count other drugs of the class too.
+        diabetes : only trials in people with (True) or without (False) diabetes; all when None.
+        """
+        try:
+            prepared = self.prepared(endpoint_id)
+        except NoEvidence:
+            return frozenset()
+        rows = prepared.selection.rows
+        if diabetes is not None:
+            wanted = float(diabetes)
+            rows = tuple(row for row in rows if covariates_of(row.arm, prepared.endpoint)["diabetes"] == wanted)
+        return frozenset(_trials(rows, treatment, by_class=by_class))
+
+    def endpoints_of(self, treatment: Treatment) -> tuple[str, ...]:
+        """Endpoint ids of the vocabulary on which the view has a row of this treatment."""
+        known = self.knowledge.vocabulary.endpoints
+        return tuple(name for name in self._table.endpoints_of(treatment.name) if name in known)
+
+    def check(self, endpoint_id: str, treatments: Sequence[Treatment]) -> None:
+        """Raise NoEvidence (or UnknownEndpoint) when a prediction would; needs no fit."""
+        prepared = self.prepared(endpoint_id)
+        for treatment in treatments:
+            self._borrowing(treatment, prepared)
+
+    def _borrowing(self, treatment: Treatment, prepared: Prepared) -> list[str]:
+        """Warnings about borrowing; NoEvidence when there is nobody to borrow from."""
+        rows, label = prepared.selection.rows, prepared.endpoint.label
+        if treatment.drug_class is None or _trials(rows, treatment, by_class=False):
+            return []
+        relatives = _trials(rows, treatment, by_class=True)
+        if len(relatives) >= MIN_CLASS_TRIALS:
+            return [
+                f"No trial reports {label} with {treatment.name}; the prediction borrows from {len(relatives)} trials "
+                f"of other drugs of its class ({treatment.drug_class}), and its interval is wider for that."
+            ]
+        known = self.knowledge.vocabulary.endpoints
+        others = [known[name].label for name in self.endpoints_of(treatment)]
+        hint = (
+            f"For {treatment.name} there is evidence on: {', '.join(dict.fromkeys(others))}."
+            if others
+            else f"There is no evidence on {treatment.name} at all under this evidence view."
+        )
+        raise NoEvidence(
+            f"Nothing published joins {treatment.name}, or two trials of its class ({treatment.drug_class}), "
+            f"with {label}.",
+            hint,
+        )
+
+    def _dose_ranges(self) -> dict[str, DoseRange]:
+        if self._doses is None:
+            self._doses = dose_ranges(self._table.arms, self.knowledge.vocabulary.drugs)
+        return self._doses
+
+
+def engine_for(knowledge: KnowledgeBase, view: EvidenceView, cache: FitCache | None = None) -> ResponseEngine:
+    """The engine of a knowledge base and view, kept for the next question."""
+    with _LOCK:
+        engines = _ENGINES.setdefault(knowledge, OrderedDict())
+        engine = engines.get(view)
+        if engine is None:
+            engine = engines[view] = ResponseEngine(knowledge, view, cache)
+            while len(engines) > VIEWS_IN_MEMORY:
+                engines.popitem(last=False)
+        engines.move_to_end(view)
+        return engine
+
+
+def _label(name: str, dose: float, unit: str, frequency: str) -> str:
+    return " ".join(part for part in (name, f"{dose:g}", unit, frequency) if part)
+
+
+def _trials(rows: Sequence[Row], treatment: Treatment, *, by_class: bool) -> set[str]:
+    def informs(arm: TrialArm | None) -> bool:
+        if arm is None:
+            return False
+        if treatment.drug_class is None:
+            return arm.arm_role.is_control
+        if arm.arm_role.is_control:
+            return False
+        return arm.drug_class == treatment.drug_class if by_class else arm.intervention == treatment.name
+
+    return {row.arm.trial for row in rows if informs(row.arm) or informs(row.against)}
+
+
+def _beyond(
+    prepared: Prepared, treatments: Sequence[Treatment], covariates: Mapping[str, float | None], weeks: float
+) -> list[str]:
+    """Warnings about time and cohorts beyond the evidence."""
+    warnings = []
+    for treatment in treatments:
+        if treatment.drug_class is None:
+            continue
+        seen = [
+            row.arm.weeks or prepared.typical_weeks
+            for row in prepared.selection.rows
+            if treatment.drug_class in (row.arm.drug_class, row.against.drug_class if row.against else "")
+        ]
+        if seen and weeks > BEYOND_TIME * max(seen):
+            warnings.append(
+                f"{weeks:g} weeks is beyond the evidence: the longest trial of {treatment.drug_class} with "
+                f"{prepared.endpoint.label} lasts {max(seen):g} weeks."
+            )
+    for name in prepared.scales.outside(covariates):
+        scale = next(scale for scale in prepared.scales.scales if scale.name == name)
+        value = covariates[name]
+        if name in ("year", "log_weeks") or value is None:
+            continue
+        what = prepared.endpoint.baseline if name == "baseline" else name
+        warnings.append(
+            f"The cohort's mean {what} ({value:.3g}) lies outside the trials' means ({scale.low:.3g} to "
+            f"{scale.high:.3g}); the prediction of {prepared.endpoint.label} is an extrapolation."
+        )
+    return warnings
+
+
+def _sampling_variance(prediction: Prediction, prepared: Prepared, n: int) -> FloatArray:
+    """Variance of an arm's mean of n participants, model scale."""
+    if not prediction.proportion:
+        return np.full(prediction.means.shape[1], prepared.data.individual_sd**2 / n)
+    share = np.clip(prediction.mean() / 100.0, 0.5 / n, 1.0 - 0.5 / n)
+    return np.asarray(1.0 / (n * share * (1.0 - share)))

@@ -1,0 +1,123 @@
+"""Fits by content: the same evidence is fitted once, and never under another evidence view's name."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+
+from tools.response.assemble import Prepared
+from tools.response.features import FloatArray
+from tools.response.parameters import Link, load_priors
+from tools.response.posterior import Posterior, fit
+
+# Changes whenever the same rows may give another fit.
+MODEL_VERSION = "1"
+# Fits kept in memory, about 5 MB each.
+FITS_IN_MEMORY = 48
+
+
+class FitCache(Protocol):
+    """Where fits are kept. A key names endpoint, evidence and model version, so that entries never go stale."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes stored under the key, or None."""
+
+    def put(self, key: str, value: bytes) -> None:
+        """Store bytes under the key."""
+
+
+class MemoryFitCache:
+    """The most recently used fits, in memory; safe to share between threads."""
+
+    def __init__(self, size: int = FITS_IN_MEMORY) -> None:
+        self._size = size
+        self._fits: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes stored under the key, or None."""
+        with self._lock:
+            if key in self._fits:
+                self._fits.move_to_end(key)
+            return self._fits.get(key)
+
+    def put(self, key: str, value: bytes) -> None:
+        """Store bytes under the key, and forget the least recently used beyond the size."""
+        with self._lock:
+            self._fits[key] = value
+            self._fits.move_to_end(key)
+            while len(self._fits) > self._size:
+                self._fits.popitem(last=False)
+
+
+def fit_key(prepared: Prepared) -> str:
+    """Key of a fit: endpoint, hash of the rows in use, model version."""
+    return f"response-{prepared.endpoint.endpoint_id}-{prepared.evidence_hash}-{MODEL_VERSION}"
+
+
+def fit_prepared(prepared: Prepared, cache: FitCache | None = None, start: FloatArray | None = None) -> Posterior:
+    """The fit of one endpoint, from the cache when it is there.
+
+    Parameters
+    ----------
+    prepared : rows and arrays of the endpoint.
+    cache : where to look and to store; None fits afresh.
+    start : (H,) start of the optimiser.
+    """
+    key = fit_key(prepared)
+    stored = cache.get(key) if cache is not None else None
+    if stored is not None:
+        return load_fit(stored, prepared)
+    link: Link = "identity" if prepared.layout.starts_at_zero else "logit"
+    posterior = fit(prepared.data, prepared.layout, load_priors(link, prepared.data.individual_sd), start)
+    if cache is not None:
+        cache.put(key, dump_fit(posterior))
+    return posterior
+
+
+def dump_fit(posterior: Posterior) -> bytes:
+    """The numbers of a fit as a NumPy archive; exact, without pickled objects."""
+    rows, columns = np.tril_indices(posterior.covariances.shape[1])
+    stream = io.BytesIO()
+    np.savez(
+        stream,
+        names=np.array(posterior.names),
+        eta=posterior.eta,
+        weights=posterior.weights,
+        means=posterior.means,
+        covariances=posterior.covariances[:, rows, columns],
+        mode=posterior.mode,
+        gain=posterior.gain,
+        residual=posterior.residual,
+        residual_sd=posterior.residual_sd,
+    )
+    return stream.getvalue()
+
+
+def load_fit(stored: bytes, prepared: Prepared) -> Posterior:
+    """The fit that `dump_fit` wrote, with the layout and responses of the rows it was fitted to."""
+    with np.load(io.BytesIO(stored), allow_pickle=False) as archive:
+        size = archive["means"].shape[1]
+        rows, columns = np.tril_indices(size)
+        covariances = np.empty((len(archive["weights"]), size, size))
+        packed = archive["covariances"]
+        covariances[:, rows, columns] = packed
+        covariances[:, columns, rows] = packed
+        return Posterior(
+            layout=prepared.layout,
+            scale=prepared.data.scale,
+            names=tuple(str(name) for name in archive["names"]),
+            eta=archive["eta"],
+            weights=archive["weights"],
+            means=archive["means"],
+            covariances=covariances,
+            mode=archive["mode"],
+            gain=archive["gain"],
+            y=prepared.data.y,
+            residual=archive["residual"],
+            residual_sd=archive["residual_sd"],
+        )

@@ -1,0 +1,228 @@
+"""Which published rows of an endpoint enter the model, and with what standard error."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from knowledge.schemas import Design, Endpoint, Family, Seen, Source, Statistic, TrialArm
+
+# Figures that pool several trials stay out: those trials are rows already, and must not come back through a pooled
+# figure when they are held out. Reviews and meta-analyses stay in where they report a single trial.
+POOLED_NAME = re.compile(r"\bpool(?:s|ed|ing)?\b|\btrials\b|\bmeta-?analys", re.IGNORECASE)
+# Statistics of one arm, by endpoint family.
+MEANS = {
+    Family.CONTINUOUS: frozenset({Statistic.MEAN_CHANGE, Statistic.PERCENT_CHANGE}),
+    Family.PROPORTION: frozenset({Statistic.PROPORTION}),
+}
+# Of several figures of one arm, endpoint and visit, the first of these is kept.
+ESTIMANDS = ("treatment_policy", "itt_mmrm", "itt_locf", "unspecified", "on_treatment")
+SEEN = (Seen.FULL_TEXT, Seen.REGISTRY, Seen.LABEL, Seen.ABSTRACT, Seen.SECONDARY, Seen.PRESS)
+# Added to events and to non-events, so that nobody and everybody have finite logits (Haldane 1956, Anscombe 1956).
+CONTINUITY = 0.5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure on the model's scale before standardising.
+
+    Attributes
+    ----------
+    arm : the row it comes from; `against` : a row of the comparator arm when it is a difference.
+    value, se : in the endpoint's unit, or logits.
+    imputed : True when the SE comes from n and the endpoint's typical SD.
+    """
+
+    arm: TrialArm
+    against: TrialArm | None
+    value: float
+    se: float
+    imputed: bool
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows in use and why others are not.
+
+    Attributes
+    ----------
+    rows : in a fixed order that does not depend on the order of the files.
+    skipped : reason -> number of rows.
+    individual_sd : typical person-to-person SD in the endpoint's unit; None where nothing tells it.
+    individual_sd_from : how many arms told it.
+    """
+
+    rows: tuple[Row, ...]
+    skipped: Mapping[str, int]
+    individual_sd: float | None
+    individual_sd_from: int
+
+    @property
+    def imputed(self) -> int:
+        """Rows whose SE was imputed."""
+        return sum(row.imputed for row in self.rows)
+
+
+def select_rows(
+    arms: Sequence[TrialArm],
+    everything: Sequence[TrialArm],
+    endpoint: Endpoint,
+    sources: Mapping[str, Source],
+) -> Selection:
+    """Choose the rows of one endpoint.
+
+    Parameters
+    ----------
+    arms : rows of the endpoint in the view.
+    everything : all rows of the view, to find out what a comparator arm was given.
+    endpoint : its family decides the scale.
+    sources : by source id.
+    """
+    skipped: Counter[str] = Counter()
+    means, contrasts = [], []
+    for arm in sorted(arms, key=_order):
+        source = sources.get(arm.source_id)
+        pooled = source is not None and source.design is Design.POOLED_RCT
+        if pooled or POOLED_NAME.search(arm.trial):
+            skipped["pools several trials"] += 1
+        elif arm.design == "withdrawal":
+            skipped["randomised withdrawal"] += 1
+        elif arm.statistic in MEANS[endpoint.family]:
+            means.append(arm)
+        elif endpoint.family is Family.CONTINUOUS and arm.statistic is Statistic.MEAN_DIFFERENCE:
+            contrasts.append(arm)
+        else:
+            skipped[f"statistic {arm.statistic.value} is not modelled"] += 1
+    means = _one_per_visit(means, skipped)
+    contrasts = _one_per_visit(contrasts, skipped)
+    sizes = _sizes(everything)
+    means = [_with_size(arm, sizes) for arm in means]
+    contrasts = [_with_size(arm, sizes) for arm in contrasts]
+    typical, told = typical_sd(means, contrasts, sizes) if endpoint.family is Family.CONTINUOUS else (None, 0)
+    rows = []
+    for arm in means:
+        row = _proportion_row(arm) if endpoint.family is Family.PROPORTION else _mean_row(arm, typical)
+        if row is None:
+            skipped["neither standard error nor number of participants"] += 1
+        else:
+            rows.append(row)
+    known = {(row.arm.study_key, row.arm.arm, row.arm.weeks) for row in rows}
+    labels = _arms_by_label(everything)
+    for arm in contrasts:
+        against = labels.get((arm.trial, arm.cohort, arm.comparator_arm)) or labels.get(
+            (arm.trial, "all", arm.comparator_arm)
+        )
+        both = {(arm.study_key, arm.arm, arm.weeks), (arm.study_key, arm.comparator_arm, arm.weeks)}
+        if both <= known:
+            skipped["difference of two arms that are rows themselves"] += 1
+        elif against is None:
+            skipped["difference from an arm whose treatment is not known"] += 1
+        else:
+            row = _contrast_row(arm, _with_size(against, sizes), typical)
+            if row is None:
+                skipped["neither standard error nor number of participants"] += 1
+            else:
+                rows.append(row)
+    return Selection(tuple(rows), dict(skipped), typical, told)
+
+
+def typical_sd(
+    means: Sequence[TrialArm], contrasts: Sequence[TrialArm], sizes: Mapping[tuple[str, str], int]
+) -> tuple[float | None, int]:
+    """Typical person-to-person SD: the median over arms, weighted by participants, and how many told it.
+
+    From a printed SD, else SE x sqrt(n), else (differences between arms of known size) the SE of the difference.
+    """
+    values, weights = [], []
+    for arm in means:
+        sd = arm.sd or (arm.se * float(np.sqrt(arm.n)) if arm.se and arm.n else None)
+        if sd:
+            values.append(sd)
+            weights.append(float(arm.n or 1))
+    for arm in contrasts:
+        second = sizes.get((arm.study_key, arm.comparator_arm))
+        if arm.se and arm.n and second:
+            values.append(arm.se / float(np.sqrt(1.0 / arm.n + 1.0 / second)))
+            weights.append(float(min(arm.n, second)))
+    if not values:
+        return None, 0
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(np.array(weights)[order])
+    return float(np.array(values)[order][int(np.searchsorted(cumulative, 0.5 * cumulative[-1]))]), len(values)
+
+
+def _order(arm: TrialArm) -> tuple[str, ...]:
+    weeks = f"{arm.weeks or 0:010.3f}"
+    return (arm.trial, arm.cohort, weeks, arm.arm, arm.statistic.value, arm.comparator_arm, arm.source_id)
+
+
+def _one_per_visit(arms: Sequence[TrialArm], skipped: Counter[str]) -> list[TrialArm]:
+    """One figure for each arm and visit: two reports of it, or two estimands, are not two pieces of evidence."""
+
+    def preference(arm: TrialArm) -> tuple[object, ...]:
+        estimand = ESTIMANDS.index(arm.estimand) if arm.estimand in ESTIMANDS else len(ESTIMANDS)
+        return (estimand, arm.se is None, arm.n is None, SEEN.index(arm.seen), arm.source_id)
+
+    groups: dict[tuple[object, ...], list[TrialArm]] = defaultdict(list)
+    for arm in arms:
+        comparator = arm.comparator_arm if arm.statistic.is_contrast else ""
+        groups[arm.study_key, arm.arm, arm.weeks, comparator].append(arm)
+    kept = []
+    for group in groups.values():
+        kept.append(min(group, key=preference))
+        if len(group) > 1:
+            skipped["another report of the same arm and visit"] += len(group) - 1
+    return kept
+
+
+def _sizes(everything: Sequence[TrialArm]) -> dict[tuple[str, str], int]:
+    """Participants by study and arm, from whatever row states them; the fewest where rows differ (the cautious one)."""
+    found: dict[tuple[str, str], int] = {}
+    for arm in everything:
+        if arm.n is not None:
+            key = (arm.study_key, arm.arm)
+            found[key] = min(arm.n, found.get(key, arm.n))
+    return found
+
+
+def _with_size(arm: TrialArm, sizes: Mapping[tuple[str, str], int]) -> TrialArm:
+    """The row with the number of participants that another row of the same arm states, where it has none itself."""
+    n = sizes.get((arm.study_key, arm.arm)) if arm.n is None else None
+    return arm if n is None else arm.model_copy(update={"n": n})
+
+
+def _mean_row(arm: TrialArm, typical: float | None) -> Row | None:
+    if arm.se is not None:
+        return Row(arm, None, arm.value, arm.se, False)
+    if arm.n is None or typical is None:
+        return None
+    return Row(arm, None, arm.value, typical / float(np.sqrt(arm.n)), True)
+
+
+def _proportion_row(arm: TrialArm) -> Row | None:
+    if arm.n is None:
+        return None
+    events = float(arm.events) if arm.events is not None else np.clip(arm.value, 0.0, 100.0) / 100.0 * arm.n
+    yes, no = float(events) + CONTINUITY, arm.n - float(events) + CONTINUITY
+    return Row(arm, None, float(np.log(yes / no)), float(np.sqrt(1.0 / yes + 1.0 / no)), False)
+
+
+def _contrast_row(arm: TrialArm, against: TrialArm, typical: float | None) -> Row | None:
+    if arm.se is not None:
+        return Row(arm, against, arm.value, arm.se, False)
+    other = against.n or arm.n
+    if arm.n is None or other is None or typical is None:
+        return None
+    return Row(arm, against, arm.value, typical * float(np.sqrt(1.0 / arm.n + 1.0 / other)), True)
+
+
+def _arms_by_label(everything: Sequence[TrialArm]) -> dict[tuple[str, str, str], TrialArm]:
+    found: dict[tuple[str, str, str], TrialArm] = {}
+    for arm in sorted(everything, key=_order):
+        found.setdefault((arm.trial, arm.cohort, arm.arm), arm)
+        found.setdefault((arm.trial, "all", arm.arm), arm)
+    return found
