@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from assistant import language
 from assistant.confidence import assess
@@ -78,7 +79,7 @@ class AnswerBuilder:
 
     def _cite(self, text: str, results: Sequence[ToolResult]) -> tuple[str, list[Citation]]:
         """Number the sources in the order they carry the answer, then those the text cites; drop unknown marks."""
-        available = dict.fromkeys(weight.source_id for weight in _carrying(results))
+        available = dict.fromkeys(carried.figure.source_id for carried in _carrying(results))
         named = [match.lower() for match in _MARK.findall(text)]
         returned = {source_id for result in results for source_id in result.source_ids}
         returned |= {hit.source.source_id for result in results for hit in result.passages} | set(available)
@@ -166,22 +167,22 @@ def _fallback(outcome: Outcome) -> str:
 
 
 def _evidence_table(results: Sequence[ToolResult], citations: Sequence[Citation], knowledge: KnowledgeBase) -> str:
-    """The trials that carry each prediction and those that disagree, with their figures; then the other sources cited."""
+    """The trials that carry each prediction and one that disagrees, with their figures; then the other sources."""
     by_id = {citation.source_id: citation for citation in citations}
     lines: list[str] = []
     told: set[str] = set()
-    for weight in _carrying(results):
-        citation = by_id.get(weight.source_id)
-        if citation is None:
-            continue
+    for carried in _carrying(results):
+        weight = carried.figure
+        citation = by_id[weight.source_id]
         told.add(citation.source_id)
         endpoint = knowledge.vocabulary.endpoints[weight.endpoint]
         figure = f"{endpoint.label} {language.number(weight.value, 1)} {endpoint.unit}"
         when = f" at {language.weeks(weight.weeks)}" if weight.weeks else ""
+        share = f"carries {carried.share:.0f} % of that prediction" if carried.share >= 1 else "carries less than 1 %"
         disagrees = "" if weight.agrees else "; **disagrees with the other trials**"
         lines.append(
-            f"- [{citation.number}] **{weight.trial}**, {weight.arm}{when}: {figure}; carries {weight.weight:.0f} % of that "
-            f"prediction{disagrees}. {_identifier(citation)}, {citation.grade}."
+            f"- [{citation.number}] **{weight.trial}**, {weight.arm}{when}: {figure}; {share}{disagrees}. "
+            f"{_identifier(citation)}, {citation.grade}."
         )
     for citation in citations:
         if citation.source_id not in told:
@@ -191,17 +192,27 @@ def _evidence_table(results: Sequence[ToolResult], citations: Sequence[Citation]
     return "\n".join(lines)
 
 
-def _carrying(results: Sequence[ToolResult]) -> list[EvidenceWeight]:
-    """For each endpoint the heaviest figures, one a trial, and the heaviest that disagrees."""
-    chosen: list[EvidenceWeight] = []
+@dataclass(frozen=True)
+class _Carried:
+    """A trial's share of a prediction (%), and its heaviest figure."""
+
+    figure: EvidenceWeight
+    share: float
+
+
+def _carrying(results: Sequence[ToolResult]) -> list[_Carried]:
+    """For each endpoint the trials that carry most of it, and the heaviest that disagrees."""
+    chosen: list[_Carried] = []
     for result in results:
-        weights = sorted(getattr(result, "evidence", ()), key=lambda w: -w.weight)
-        for endpoint in dict.fromkeys(weight.endpoint for weight in getattr(result, "evidence", ())):
-            of_endpoint = [weight for weight in weights if weight.endpoint == endpoint]
-            one_a_trial = list({weight.trial: weight for weight in reversed(of_endpoint)}.values())[::-1]
-            shown = one_a_trial[:CARRYING]
-            shown += [weight for weight in one_a_trial[CARRYING:] if not weight.agrees][:1]
-            chosen += shown
+        groups: dict[tuple[str, str], list[EvidenceWeight]] = {}
+        for weight in getattr(result, "evidence", ()):
+            groups.setdefault((weight.endpoint, weight.trial), []).append(weight)
+        trials = [
+            _Carried(max(group, key=lambda w: w.weight), sum(w.weight for w in group)) for group in groups.values()
+        ]
+        for endpoint in dict.fromkeys(name for name, _ in groups):
+            ranked = sorted((t for t in trials if t.figure.endpoint == endpoint), key=lambda t: -t.share)
+            chosen += ranked[:CARRYING] + [t for t in ranked[CARRYING:] if not t.figure.agrees][:1]
     return chosen
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tools.cohort.tool import describe_cohort
 from tools.literature.tool import search_literature
-from tools.registry import Registry
+from tools.registry import Registry, Tool
 from tools.response.tool import compare_treatments, simulate_treatment_response
 
 
 def build_registry() -> Registry:
     """The registry that every face uses."""
     registry = Registry()
-    for declared in (simulate_treatment_response, compare_treatments, describe_cohort, search_literature):
+    tools: tuple[Tool[Any, Any], ...] = (
+        simulate_treatment_response,
+        compare_treatments,
+        describe_cohort,
+        search_literature,
+    )
+    for declared in tools:
         registry.add(declared)
     return registry

@@ -8,9 +8,10 @@ from knowledge.errors import InvalidInput, NoEvidence
 from knowledge.schemas import Family
 from personas.cohort import Cohort
 from tools.response.cohorts import cohort_covariates
-from tools.response.engine import ResponseEngine, Treatment
+from tools.response.engine import ResponseEngine
 from tools.response.estimates import EndpointResult, predict_endpoint
 from tools.response.schemas import MissingEndpoint, TreatmentInput
+from tools.response.treatments import Treatment
 
 # Shown when nobody names endpoints, where the treatment has evidence on them.
 MAIN_ENDPOINTS = ("hba1c_change", "weight_change", "weight_percent_change", "nausea", "discontinuation_adverse_event")

@@ -206,9 +206,7 @@ def _levels(rows: Sequence[Row], weeks: float) -> dict[str, IntArray]:
     arms = [arm_of(row, row.arm) for row in rows] + [arm_of(row, row.against or row.arm) for row in rows]
     visits = [(*arm, row.arm.weeks or weeks) for arm, row in _zip(arms, [*rows, *rows])]
     sides = [(row, row.arm) for row in rows] + [(row, row.against or row.arm) for row in rows]
-    drugs = [
-        None if arm.arm_role.is_control else (row.arm.study_key, arm.intervention) for row, arm in sides
-    ]
+    drugs = [None if arm.arm_role.is_control else (row.arm.study_key, arm.intervention) for row, arm in sides]
     count = len(rows)
     arm_codes, visit_codes, drug_codes = _codes(arms), _codes(visits), _codes(drugs)
     return {

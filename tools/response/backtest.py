@@ -171,7 +171,8 @@ def _predict_trial(rows: Sequence[Row], prepared: Prepared, knowledge: Knowledge
     if singles:
         designs = [design_of(row.arm, prepared, drugs) for row in singles]
         arms = to_arms(designs, prepared)
-        variance = np.array([row.se**2 for row in singles]) / prepared.data.scale**2
+        sizes = np.array([float(row.arm.n) if row.arm.n else np.nan for row in singles])
+        variance = _variance_by_design(posterior.predict(arms), sizes, [row.se for row in singles], prepared)
         prediction = posterior.predict(arms, sampling_variance=variance)
         others = _baselines(prepared, designs)
         engine = _forecasts(prediction)
@@ -190,11 +191,26 @@ def _predict_trial(rows: Sequence[Row], prepared: Prepared, knowledge: Knowledge
         weeks, known = row.arm.weeks or prepared.typical_weeks, design_of(row.arm, prepared, drugs)
         other = design_of(row.against, prepared, drugs)
         designs = [known, Design(other.intervention, other.drug_class, other.dose_ratio, weeks, known.covariates)]
-        variance = np.full(2, 0.5 * row.se**2 / prepared.data.scale**2)
-        prediction = posterior.predict(to_arms(designs, prepared), sampling_variance=variance)
+        arms = to_arms(designs, prepared)
+        sizes = np.array([float(arm.n) if arm.n else np.nan for arm in (row.arm, row.against)])
+        variance = _variance_by_design(posterior.predict(arms), sizes, [row.se * 0.5**0.5] * 2, prepared)
+        prediction = posterior.predict(arms, sampling_variance=variance)
         forecasts = _difference_forecasts(0, 1, prediction, _baselines(prepared, designs))
         found.append(_row(row.arm, row.se, row.value, forecasts, prepared, contrast=True))
     return found
+
+
+def _variance_by_design(
+    prediction: Prediction, sizes: FloatArray, printed: Sequence[float], prepared: Prepared
+) -> FloatArray:
+    """Sampling variance of the held-out figures, model scale, from their sizes: results stay out of it.
+
+    Where no size was published the printed standard error has to do; it is no result, but it was published with it.
+    """
+    known = prediction.sampling_variance(np.where(np.isnan(sizes), 100.0, sizes), prepared.data.individual_sd)
+    if prediction.proportion or prepared.selection.individual_sd is not None:
+        return np.where(np.isnan(sizes), np.square(printed) / prepared.data.scale**2, known)
+    return np.square(printed) / prepared.data.scale**2
 
 
 def _baselines(prepared: Prepared, designs: Sequence[Design]) -> dict[str, Baseline]:

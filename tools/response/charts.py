@@ -8,9 +8,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from knowledge.schemas import Endpoint, Family
-from tools.response.engine import Influence, Treatment
+from tools.response.engine import Influence
 from tools.response.estimates import LEVEL, significant
 from tools.response.mixture import Prediction
+from tools.response.treatments import Treatment
 from tools.schemas import Chart, Estimate, Level, Point, Series
 
 FAN_POINTS = 12

@@ -46,9 +46,7 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
     refuse_doubles(treatments)
     cohort = Cohort.build(request.cohort, context.personas, seed=context.seed)
     endpoints = choose_endpoints(engine, treatments, request.endpoints, cohort)
-    results, missing = predict_endpoints(
-        engine, endpoints, treatments, cohort, request.horizon_weeks, context.progress
-    )
+    results, missing = predict_endpoints(engine, endpoints, treatments, cohort, request.horizon_weeks, context.progress)
     slugs = [_slug(treatment.label) for treatment in treatments]
     estimates: list[Estimate] = []
     charts: list[Chart] = []
@@ -93,9 +91,7 @@ def _benefit(result: EndpointResult) -> FloatArray:
     return -result.draws if lower else result.draws
 
 
-def _probabilities(
-    result: EndpointResult, first: int, second: int, pair: str, difference: Estimate
-) -> list[Estimate]:
+def _probabilities(result: EndpointResult, first: int, second: int, pair: str, difference: Estimate) -> list[Estimate]:
     """P(first better than second), and better by at least the minimal important difference, in %."""
     endpoint = result.endpoint
     if endpoint.direction is Direction.NEUTRAL:

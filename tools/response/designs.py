@@ -76,6 +76,4 @@ def patients_as_arms(design: Design, patients: Mapping[str, FloatArray], count: 
     values = {name: np.full(count, value) for name, value in design.covariates.items() if value is not None}
     background, modifiers = prepared.scales.columns({**values, **patients}, count)
     index = np.zeros(count, dtype=np.int64)
-    return Arms(
-        one.drug_class[index], one.drug[index], one.dose_ratio[index], one.weeks[index], background, modifiers
-    )
+    return Arms(one.drug_class[index], one.drug[index], one.dose_ratio[index], one.weeks[index], background, modifiers)

@@ -11,25 +11,23 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from knowledge.base import KnowledgeBase
-from knowledge.errors import InvalidInput, NoEvidence
-from knowledge.schemas import Endpoint, EvidenceView, Family, TrialArm
+from knowledge.errors import NoEvidence
+from knowledge.schemas import Endpoint, EvidenceView, Family
 from tools.response.assemble import Prepared, prepare
 from tools.response.covariates import covariates_of
 from tools.response.designs import Design, patients_as_arms, to_arms
-from tools.response.doses import DoseRange, check_dose, dose_ranges
+from tools.response.doses import DoseRange, dose_ranges
 from tools.response.features import FloatArray
 from tools.response.fit import FitCache, MemoryFitCache, fit_prepared
 from tools.response.individuals import Individuals, individuals
 from tools.response.mixture import Prediction
 from tools.response.posterior import Posterior
+from tools.response.reach import trials_of, warnings_beyond
 from tools.response.rows import Row, select_rows
+from tools.response.treatments import Treatment, check_treatment
 
-# Classes that give nothing of their own.
-CONTROL_CLASSES = frozenset({"placebo", "no treatment", "usual care"})
 # A drug without evidence borrows from its class when at least this many trials of the class are there.
 MIN_CLASS_TRIALS = 2
-# A horizon beyond this multiple of the longest trial is said to be beyond the evidence.
-BEYOND_TIME = 1.5
 # Engines kept for each knowledge base, one for each evidence view.
 VIEWS_IN_MEMORY = 24
 
@@ -37,27 +35,6 @@ VIEWS_IN_MEMORY = 24
 _SHARED_FITS = MemoryFitCache()
 _ENGINES: WeakKeyDictionary[KnowledgeBase, OrderedDict[EvidenceView, ResponseEngine]] = WeakKeyDictionary()
 _LOCK = Lock()
-
-
-@dataclass(frozen=True)
-class Treatment:
-    """A treatment asked about, checked.
-
-    Attributes
-    ----------
-    name : canonical; label : name, dose and frequency.
-    drug_class : None for controls.
-    dose : in the vocabulary's unit at the usual frequency; None when nobody stated one.
-    dose_ratio : dose over the drug's reference dose.
-    notes : assumptions made while reading it.
-    """
-
-    name: str
-    label: str
-    drug_class: str | None
-    dose: float | None
-    dose_ratio: float
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,34 +132,9 @@ class ResponseEngine:
             self._fits[endpoint_id] = fit_prepared(self.prepared(endpoint_id), self._cache)
         return self._fits[endpoint_id]
 
-    def treatment(
-        self, name: str, dose: float | None = None, unit: str = "", frequency: str = ""
-    ) -> Treatment:
-        """Read and check a treatment.
-
-        Raises
-        ------
-        UnknownDrug : not in the vocabulary.
-        InvalidInput : a dose for a control, or a unit that cannot be converted.
-        ImpossibleDose : not positive, or beyond what anybody has given.
-        """
-        drug = self.knowledge.vocabulary.drug(name)
-        if drug.drug_class.casefold() in CONTROL_CLASSES:
-            if dose is not None:
-                raise InvalidInput(f"{drug.name.capitalize()} has no dose.", "Leave the dose out.")
-            return Treatment(drug.name, drug.name, None, None, 1.0)
-        studied = self._dose_ranges().get(drug.name)
-        usual = frequency or drug.frequency
-        if dose is None:
-            if studied is None:
-                return Treatment(drug.name, drug.name, drug.drug_class, None, 1.0)
-            label = _label(drug.name, studied.reference, drug.dose_unit, drug.frequency)
-            note = f"No dose was stated for {drug.name}; the middle of the studied doses is taken, {label}."
-            return Treatment(drug.name, label, drug.drug_class, studied.reference, 1.0, (note,))
-        amount = check_dose(drug, dose, unit, frequency, studied)
-        ratio = amount / studied.reference if studied is not None else 1.0
-        label = _label(drug.name, dose, unit or drug.dose_unit, usual)
-        return Treatment(drug.name, label, drug.drug_class, amount, ratio)
+    def treatment(self, name: str, dose: float | None = None, unit: str = "", frequency: str = "") -> Treatment:
+        """Read and check a treatment (UnknownDrug, InvalidInput, ImpossibleDose)."""
+        return check_treatment(self.knowledge.vocabulary, self._dose_ranges(), name, dose, unit, frequency)
 
     def predict(
         self,
@@ -214,16 +166,17 @@ class ResponseEngine:
         arms = to_arms(designs, prepared)
         prediction = posterior.predict(arms)
         if n is not None:
-            prediction = posterior.predict(arms, sampling_variance=_sampling_variance(prediction, prepared, n))
+            variance = prediction.sampling_variance(np.full(len(arms), float(n)), prepared.data.individual_sd)
+            prediction = posterior.predict(arms, sampling_variance=variance)
         rows = prepared.selection.rows
-        warnings += _beyond(prepared, treatments, designs[0].covariates, weeks)
+        warnings += warnings_beyond(prepared, treatments, designs[0].covariates, weeks)
         return EndpointPrediction(
             endpoint=prepared.endpoint,
             treatments=tuple(treatments),
             weeks=weeks,
             prediction=prediction,
-            trials_of_drug=tuple(len(_trials(rows, treatment, by_class=False)) for treatment in treatments),
-            trials_of_class=tuple(len(_trials(rows, treatment, by_class=True)) for treatment in treatments),
+            trials_of_drug=tuple(len(trials_of(rows, treatment, by_class=False)) for treatment in treatments),
+            trials_of_class=tuple(len(trials_of(rows, treatment, by_class=True)) for treatment in treatments),
             warnings=tuple(dict.fromkeys(warnings)),
         )
 
@@ -321,7 +274,7 @@ class ResponseEngine:
         if diabetes is not None:
             wanted = float(diabetes)
             rows = tuple(row for row in rows if covariates_of(row.arm, prepared.endpoint)["diabetes"] == wanted)
-        return frozenset(_trials(rows, treatment, by_class=by_class))
+        return frozenset(trials_of(rows, treatment, by_class=by_class))
 
     def endpoints_of(self, treatment: Treatment) -> tuple[str, ...]:
         """Endpoint ids of the vocabulary on which the view has a row of this treatment."""
@@ -337,9 +290,9 @@ class ResponseEngine:
     def _borrowing(self, treatment: Treatment, prepared: Prepared) -> list[str]:
         """Warnings about borrowing; NoEvidence when there is nobody to borrow from."""
         rows, label = prepared.selection.rows, prepared.endpoint.label
-        if treatment.drug_class is None or _trials(rows, treatment, by_class=False):
+        if treatment.drug_class is None or trials_of(rows, treatment, by_class=False):
             return []
-        relatives = _trials(rows, treatment, by_class=True)
+        relatives = trials_of(rows, treatment, by_class=True)
         if len(relatives) >= MIN_CLASS_TRIALS:
             return [
                 f"No trial reports {label} with {treatment.name}; the prediction borrows from {len(relatives)} trials "
@@ -375,59 +328,3 @@ def engine_for(knowledge: KnowledgeBase, view: EvidenceView, cache: FitCache | N
                 engines.popitem(last=False)
         engines.move_to_end(view)
         return engine
-
-
-def _label(name: str, dose: float, unit: str, frequency: str) -> str:
-    return " ".join(part for part in (name, f"{dose:g}", unit, frequency) if part)
-
-
-def _trials(rows: Sequence[Row], treatment: Treatment, *, by_class: bool) -> set[str]:
-    def informs(arm: TrialArm | None) -> bool:
-        if arm is None:
-            return False
-        if treatment.drug_class is None:
-            return arm.arm_role.is_control
-        if arm.arm_role.is_control:
-            return False
-        return arm.drug_class == treatment.drug_class if by_class else arm.intervention == treatment.name
-
-    return {row.arm.trial for row in rows if informs(row.arm) or informs(row.against)}
-
-
-def _beyond(
-    prepared: Prepared, treatments: Sequence[Treatment], covariates: Mapping[str, float | None], weeks: float
-) -> list[str]:
-    """Warnings about time and cohorts beyond the evidence."""
-    warnings = []
-    for treatment in treatments:
-        if treatment.drug_class is None:
-            continue
-        seen = [
-            row.arm.weeks or prepared.typical_weeks
-            for row in prepared.selection.rows
-            if treatment.drug_class in (row.arm.drug_class, row.against.drug_class if row.against else "")
-        ]
-        if seen and weeks > BEYOND_TIME * max(seen):
-            warnings.append(
-                f"{weeks:g} weeks is beyond the evidence: the longest trial of {treatment.drug_class} with "
-                f"{prepared.endpoint.label} lasts {max(seen):g} weeks."
-            )
-    for name in prepared.scales.outside(covariates):
-        scale = next(scale for scale in prepared.scales.scales if scale.name == name)
-        value = covariates[name]
-        if name in ("year", "log_weeks") or value is None:
-            continue
-        what = prepared.endpoint.baseline if name == "baseline" else name
-        warnings.append(
-            f"The cohort's mean {what} ({value:.3g}) lies outside the trials' means ({scale.low:.3g} to "
-            f"{scale.high:.3g}); the prediction of {prepared.endpoint.label} is an extrapolation."
-        )
-    return warnings
-
-
-def _sampling_variance(prediction: Prediction, prepared: Prepared, n: int) -> FloatArray:
-    """Variance of an arm's mean of n participants, model scale."""
-    if not prediction.proportion:
-        return np.full(prediction.means.shape[1], prepared.data.individual_sd**2 / n)
-    share = np.clip(prediction.mean() / 100.0, 0.5 / n, 1.0 - 0.5 / n)
-    return np.asarray(1.0 / (n * share * (1.0 - share)))

@@ -10,10 +10,11 @@ import numpy as np
 from knowledge.schemas import Endpoint, Family
 from personas.cohort import Cohort
 from tools.response.cohorts import cohort_covariates, patient_covariates, pick_patients
-from tools.response.engine import EndpointPrediction, Influence, ResponseEngine, Treatment
+from tools.response.engine import EndpointPrediction, Influence, ResponseEngine
 from tools.response.features import FloatArray
 from tools.response.responders import Response, response_share, responses_of
 from tools.response.schemas import EvidenceWeight
+from tools.response.treatments import Treatment
 from tools.schemas import Estimate, Kind, Level, Validation
 
 # The response tools' standing until a backtest calibrates them; the registry shows the same.
@@ -70,9 +71,7 @@ def mean_estimate(result: EndpointResult, index: int, estimate_id: str, cohort: 
     return _estimate(result, estimate_id, cohort, index, (point, lower, upper), result.endpoint.label)
 
 
-def difference_estimate(
-    result: EndpointResult, first: int, second: int, estimate_id: str, cohort: Cohort
-) -> Estimate:
+def difference_estimate(result: EndpointResult, first: int, second: int, estimate_id: str, cohort: Cohort) -> Estimate:
     """Difference of two cohort means within one trial: the background they share cancels."""
     if result.predicted.prediction.proportion:
         values = np.quantile(result.draws[:, first] - result.draws[:, second], TAILS)

@@ -65,6 +65,17 @@ class Prediction:
         sd = np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))
         return np.asarray(self.weights @ ndtr((latent - self.means) / sd))
 
+    def sampling_variance(self, sizes: FloatArray, individual_sd: float) -> FloatArray:
+        """Variance (m,) of the mean of arms of these sizes (m,), on the model's scale.
+
+        From the person-to-person SD (model's scale), or for proportions the binomial variance at the median; so it
+        depends on designs, never on results.
+        """
+        if not self.proportion:
+            return np.asarray(individual_sd**2 / sizes)
+        share = np.clip(self.median() / 100.0, 0.5 / sizes, 1.0 - 0.5 / sizes)
+        return np.asarray(1.0 / (sizes * share * (1.0 - share)))
+
     def difference(self, first: int, second: int) -> Prediction:
         """Predictive distribution of mean `first` minus mean `second`; identity link only (ValueError otherwise)."""
         if self.proportion:
@@ -122,8 +133,6 @@ def systematic(weights: FloatArray, count: int) -> IntArray:
 def mirrored_normals(count: int, size: int) -> FloatArray:
     """Standard normals (count, size) whose second half mirrors the first; column k does not depend on `size`."""
     half = -(-count // 2)
-    columns = [
-        np.random.Generator(np.random.PCG64([20261122, column])).standard_normal(half) for column in range(size)
-    ]
+    columns = [np.random.Generator(np.random.PCG64([20261122, column])).standard_normal(half) for column in range(size)]
     drawn = np.column_stack(columns)
     return np.asarray(np.vstack([drawn, -drawn])[:count])

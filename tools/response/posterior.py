@@ -68,9 +68,7 @@ class Posterior:
             medians[name] = float(np.exp(self.eta[middle, index]))
         return medians
 
-    def predict(
-        self, arms: Arms, *, new_trial: bool = True, sampling_variance: FloatArray | None = None
-    ) -> Prediction:
+    def predict(self, arms: Arms, *, new_trial: bool = True, sampling_variance: FloatArray | None = None) -> Prediction:
         """Joint predictive distribution of the mean responses of m designs within one new trial.
 
         Parameters
@@ -104,9 +102,7 @@ class Posterior:
             if sampling_variance is not None:
                 covariance[np.diag_indices(count)] += sampling_variance
             covariances[index] = covariance
-        return Prediction(
-            self.weights, means, covariances, self.scale, proportion=not self.layout.starts_at_zero
-        )
+        return Prediction(self.weights, means, covariances, self.scale, proportion=not self.layout.starts_at_zero)
 
     def expected(self, arms: Arms) -> FloatArray:
         """Posterior means (m,) on the model's scale, without variances; for many designs at once."""

@@ -57,9 +57,7 @@ def responses_of(endpoint: Endpoint) -> tuple[Response, ...]:
     found = [Response("share_improved", f"individuals who improve at all ({endpoint.label})", 0.0, at_or_below=lower)]
     if endpoint.mcid is not None and endpoint.mcid_source:
         words = f"individuals who improve by at least {endpoint.mcid:g} {endpoint.unit} ({endpoint.label})"
-        found.append(
-            Response("share_important", words, -endpoint.mcid if lower else endpoint.mcid, at_or_below=lower)
-        )
+        found.append(Response("share_important", words, -endpoint.mcid if lower else endpoint.mcid, at_or_below=lower))
     return tuple(found)
 
 

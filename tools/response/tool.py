@@ -46,9 +46,7 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
     refuse_doubles(treatments)
     cohort = Cohort.build(request.cohort, context.personas, seed=context.seed)
     endpoints = choose_endpoints(engine, treatments, request.endpoints, cohort)
-    results, missing = predict_endpoints(
-        engine, endpoints, treatments, cohort, request.horizon_weeks, context.progress
-    )
+    results, missing = predict_endpoints(engine, endpoints, treatments, cohort, request.horizon_weeks, context.progress)
     predicted_ids = {result.endpoint.endpoint_id for result in results}
     estimates: list[Estimate] = []
     charts = []
