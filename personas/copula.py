@@ -29,6 +29,8 @@ REPAIR_TOLERANCE = 0.05
 # Beyond this latent correlation one attribute is a function of the other.
 _LARGEST = 0.999
 _SMALLEST_EIGENVALUE = 1e-6
+# Stated values that no matrix can have make the scaling run away.
+_DIVERGED = 1e6
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
@@ -59,6 +61,19 @@ def latent_correlation(attributes: Mapping[str, Attribute], stated: Sequence[Cor
     ------
     PersonaError : a stated value beyond what the two margins allow, or with unordered categories.
     """
+    names, edges = _latent_pairs(attributes, stated)
+    matrix, repaired = _complete(len(names), edges)
+    if not repaired:
+        return LatentCorrelation(names, matrix)
+    moved = [abs(float(matrix[i, j]) - value) for i, j, value in edges]
+    worst = int(np.argmax(moved))
+    return LatentCorrelation(names, matrix, moved[worst], (names[edges[worst][0]], names[edges[worst][1]]))
+
+
+def _latent_pairs(
+    attributes: Mapping[str, Attribute], stated: Sequence[Correlation]
+) -> tuple[tuple[str, ...], tuple[tuple[int, int, float], ...]]:
+    """The correlated attributes, and by position each stated pair with its latent correlation."""
     shares = {name: _shares(attributes[name]) for item in stated for name in item.between}
     pairs: dict[tuple[str, str], float] = {}
     for item in stated:
@@ -74,13 +89,7 @@ def latent_correlation(attributes: Mapping[str, Attribute], stated: Sequence[Cor
             raise PersonaError(f"Correlation of {first} and {second}: {error.message}", error.hint) from error
     names = tuple(name for name in attributes if any(name in pair for pair in pairs))
     position = {name: index for index, name in enumerate(names)}
-    edges = tuple((position[a], position[b], value) for (a, b), value in pairs.items())
-    matrix, repaired = _complete(len(names), edges)
-    if not repaired:
-        return LatentCorrelation(names, matrix)
-    moved = [abs(float(matrix[i, j]) - value) for i, j, value in edges]
-    worst = int(np.argmax(moved))
-    return LatentCorrelation(names, matrix, moved[worst], (names[edges[worst][0]], names[edges[worst][1]]))
+    return names, tuple((position[a], position[b], value) for (a, b), value in pairs.items())
 
 
 @lru_cache(maxsize=4096)
@@ -210,32 +219,59 @@ def _constant(shares: tuple[float, ...] | None) -> bool:
 @lru_cache(maxsize=256)
 def _complete(size: int, edges: tuple[tuple[int, int, float], ...]) -> tuple[Floats, bool]:
     """Matrix with the stated entries, completed by greatest entropy; repaired (second value) if no matrix has them."""
-    matrix = _greatest_entropy(size, edges)
-    kept = all(abs(float(matrix[i, j]) - value) < 1e-4 for i, j, value in edges)
-    if kept and (size == 0 or np.linalg.eigvalsh(matrix)[0] >= _SMALLEST_EIGENVALUE):
-        return matrix, False
+    stated: Floats = np.eye(size)
     for i, j, value in edges:
-        matrix[i, j] = matrix[j, i] = value
-    return nearest_correlation(matrix), True
+        stated[i, j] = stated[j, i] = value
+    cliques = _cliques(size, [(i, j) for i, j, _ in edges])
+    if all(np.linalg.eigvalsh(stated[np.ix_(clique, clique)])[0] >= _SMALLEST_EIGENVALUE for clique in cliques):
+        matrix = _greatest_entropy(stated, cliques)
+        kept = all(abs(float(matrix[i, j]) - value) < 1e-4 for i, j, value in edges)
+        if kept and (size == 0 or np.linalg.eigvalsh(matrix)[0] >= _SMALLEST_EIGENVALUE):
+            return matrix, False
+    # Fitting pair by pair comes near values that no matrix can have; the unstated ones are taken from there.
+    near = _greatest_entropy(stated, [[i, j] for i, j, _ in edges])
+    for i, j, value in edges:
+        near[i, j] = near[j, i] = value
+    return nearest_correlation(near), True
 
 
-def _greatest_entropy(size: int, edges: tuple[tuple[int, int, float], ...], sweeps: int = 300) -> Floats:
-    """Iterative proportional scaling over the stated pairs. Comes near, but not to, values no matrix can have."""
-    covariance: Floats = np.eye(size)
+def _greatest_entropy(stated: Floats, blocks: Sequence[Sequence[int]], sweeps: int = 300) -> Floats:
+    """Iterative proportional scaling: each block in turn becomes as stated, all else given the block stays as it is."""
+    covariance: Floats = np.eye(len(stated))
+    indices = [(np.array(block), np.ix_(block, block)) for block in blocks]
     for _ in range(sweeps):
         worst = 0.0
-        for i, j, value in edges:
-            pair = [i, j]
-            block, target = covariance[np.ix_(pair, pair)], np.array([[1.0, value], [value, 1.0]])
-            determinant = block[0, 0] * block[1, 1] - block[0, 1] ** 2
-            if determinant < 1e-10:
-                break
-            worst = max(worst, float(np.abs(block - target).max()))
-            inverse = np.array([[block[1, 1], -block[0, 1]], [-block[0, 1], block[0, 0]]]) / determinant
-            gain = inverse @ covariance[pair]
-            covariance = covariance + gain.T @ (target - block) @ gain
-        if worst < 1e-9:
+        for rows, square in indices:
+            block = covariance[square]
+            wanted = stated[square] - block
+            worst = max(worst, float(np.abs(wanted).max()))
+            try:
+                gain = np.linalg.solve(block, covariance[rows])
+            except np.linalg.LinAlgError:  # two attributes have become one; nothing nearer is to be had
+                continue
+            covariance = covariance + gain.T @ wanted @ gain
+        if worst < 1e-9 or worst > _DIVERGED:
             break
     scale = 1.0 / np.sqrt(np.diag(covariance))
     matrix: Floats = covariance * scale[:, None] * scale[None, :]
     return matrix
+
+
+def _cliques(size: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The largest sets of attributes all of whose pairs are stated (Bron & Kerbosch 1973)."""
+    near: list[set[int]] = [set() for _ in range(size)]
+    for i, j in edges:
+        near[i].add(j)
+        near[j].add(i)
+    found: list[list[int]] = []
+
+    def grow(clique: list[int], candidates: set[int], done: set[int]) -> None:
+        if not candidates and not done:
+            found.append(sorted(clique))
+        for node in sorted(candidates):
+            grow([*clique, node], candidates & near[node], done & near[node])
+            candidates = candidates - {node}
+            done = done | {node}
+
+    grow([], set(range(size)), set())
+    return [clique for clique in found if clique]

@@ -175,7 +175,7 @@ class _Reader:
                 token.text in self._words.stops | self._words.fillers | self._words.prepositions
                 or not token.text[0].isalpha()
             ):
-                if token.text in _VERBS_WITH_OBJECT or (taken and token.text in ("does", "did")):
+                if token.text in self._words.acting or (taken and token.text in ("does", "did")):
                     return []
                 break
             taken.append(token)
@@ -221,25 +221,6 @@ class _Reader:
                 break
             end = place
         return end
-
-
-_VERBS_WITH_OBJECT = frozenset(
-    (
-        "help",
-        "helps",
-        "give",
-        "gives",
-        "giving",
-        "treat",
-        "treating",
-        "affect",
-        "affects",
-        "suit",
-        "suits",
-        "harm",
-        "benefit",
-    )
-)
 
 
 def _tokens(text: str, mentions: Sequence[Mention]) -> list[Token]:

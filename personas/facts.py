@@ -30,6 +30,7 @@ class Facts:
 
     Attributes
     ----------
+    text : the words that were read.
     areas : area → the words that said it.
     said : restrictions.
     marks : terms that only an archetype can fully be (rural, East Asian) → the words.
@@ -37,6 +38,7 @@ class Facts:
     notes : how words were read where they say less than was taken.
     """
 
+    text: str = ""
     areas: dict[str, str] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
@@ -65,7 +67,7 @@ def gather(text: str, mentions: Iterable[Mention], words: Lexicon, terms: dict[s
 
     Archetypes said outright are left to the caller. InvalidInput for a value that no person can have.
     """
-    facts = Facts()
+    facts = Facts(text)
     for mention in mentions:
         surface = text[mention.lead if mention.negated else mention.start : mention.end].strip()
         if mention.kind is Kind.AREA:

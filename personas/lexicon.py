@@ -81,6 +81,7 @@ class Lexicon(Frozen):
     connectors: frozenset[str] = Field(default_factory=frozenset)
     prepositions: frozenset[str] = Field(default_factory=frozenset)
     fillers: frozenset[str] = Field(default_factory=frozenset)
+    acting: frozenset[str] = Field(default_factory=frozenset)
     stops: frozenset[str] = Field(default_factory=frozenset)
     outcome_leads: tuple[str, ...] = ()
     outcome_follows: tuple[str, ...] = ()

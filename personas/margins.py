@@ -36,6 +36,9 @@ _PARAMETERS: dict[Distribution, tuple[str, ...]] = {
     Distribution.ORDINAL: ("levels",),
 }
 _ALL_PARAMETERS = ("mean", "sd", "lower", "upper", "probability", "levels")
+_UNBOUNDED = (Distribution.NORMAL, Distribution.LOGNORMAL)
+# A tail beyond this many standard deviations holds 4e-8 of the population and is clipped, not renormalised.
+_NEGLIGIBLE = 5.4
 DISCRETE = (Distribution.BERNOULLI, Distribution.CATEGORICAL, Distribution.ORDINAL)
 
 
@@ -148,8 +151,17 @@ class Margin:
         return edges[first], edges[last + 1]
 
 
-def margin_of(attribute: Attribute) -> Margin:
-    """The margin of an attribute whose parameters `margin_fault` finds no fault with."""
+def margin_of(attribute: Attribute, limits: tuple[float, float] | None = None) -> Margin:
+    """The margin of an attribute whose parameters `margin_fault` finds no fault with.
+
+    `limits` cut the tails of an unbounded family at values no person can have (an HbA1c of 30 %).
+    """
+    kind = attribute.distribution
+    margin = _stated(attribute)
+    return margin if limits is None or kind not in _UNBOUNDED else _limited(margin, *limits)
+
+
+def _stated(attribute: Attribute) -> Margin:
     kind = attribute.distribution
     if kind in DISCRETE:
         return _discrete(level_thresholds(level_shares(attribute)))
@@ -185,6 +197,27 @@ def _lognormal(mean: float, sd: float) -> Margin:
         lambda z: np.exp(centre + spread * z),
         lambda x: (math.log(x) - centre) / spread if 0 < x < math.inf else (-math.inf if x <= 0 else math.inf),
     )
+
+
+def _limited(margin: Margin, lower: float, upper: float) -> Margin:
+    low, high = margin.deviate(lower), margin.deviate(upper)
+
+    def clipped(z: Floats) -> Floats:
+        return np.clip(np.asarray(margin.values(z), dtype=np.float64), lower, upper)
+
+    if low < -_NEGLIGIBLE and high > _NEGLIGIBLE:
+        return Margin(False, clipped, margin.deviate)
+    from scipy.special import ndtr, ndtri
+
+    below = float(ndtr(low))
+    width = float(ndtr(high)) - below
+
+    def deviate(x: float) -> float:
+        if x <= lower or x >= upper:
+            return -math.inf if x <= lower else math.inf
+        return float(ndtri((float(ndtr(margin.deviate(x))) - below) / width))
+
+    return Margin(False, lambda z: clipped(ndtri(below + width * ndtr(z))), deviate)
 
 
 def _truncated(lower: float, upper: float, mean: float | None = None, sd: float = 1.0) -> Margin:

@@ -55,7 +55,8 @@ _TO = r"\s*(?:-|to|and|through)\s*(?P<under>below\s+|under\s+|less\s+than\s+|<\s
 class Quantity:
     """A number in the text that limits an attribute.
 
-    `comparisons` are (operator, value, unit as written), none for a single value; `people` is True when the words name people ("65-year-olds").
+    `comparisons` are (operator, value, unit as written), none for a single value; `people` is True when the words name
+    people ("65-year-olds").
     """
 
     start: int

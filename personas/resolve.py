@@ -105,8 +105,8 @@ class CohortResolver:
         }
         self._entries = [self._entry(persona, outright[persona.id], library) for persona in personas]
         self._by_id = {entry.persona.id: entry for entry in self._entries}
-        for persona in personas:
-            self._book.add_archetype(persona, outright[persona.id])
+        for entry in self._entries:
+            self._book.add_archetype(entry.persona, (*outright[entry.persona.id], *self._only_outright(entry)))
 
     def resolve(self, text: str) -> CohortSpec | None:
         """See `resolve_cohort`."""
@@ -145,6 +145,15 @@ class CohortResolver:
             distinct=bool(set(persona.restrictions) - set(inherited)) and persona.name in understood,
             depth=len(library.ancestors(persona.id)),
         )
+
+    def _only_outright(self, entry: _Entry) -> list[str]:
+        """Names that are understood, but whose parts alone would lead elsewhere."""
+        names = []
+        for told in entry.told:
+            choice = self._choose(told, frozenset())
+            if choice is None or choice.entry is not entry:
+                names.append(told.text)
+        return names
 
     def _facts_of(self, name: str) -> Facts:
         return gather(name, self._book.find(plain(name)), self._words, self._book.terms)

@@ -20,6 +20,7 @@ from personas.margins import DISCRETE, Margin, margin_of
 from personas.restrictions import LEVELLED, Bounds, bounds_of, definition_of, parse_restrictions
 from personas.schemas import Attribute, Distribution, Persona, Restriction
 from personas.truncated import Box, box_probability, draw_box, make_box, truncated_deviates
+from personas.units import attribute_info
 
 Floats = NDArray[np.float64]
 Column = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.bool_]
@@ -28,6 +29,8 @@ MAX_PATIENTS = 1_000_000
 SMALLEST_PREVALENCE = 1e-5
 # Rows drawn at a time: bounds the working memory whatever n is. Part of the definition of a seed's rows.
 _CHUNK = 65_536
+# Attempts to replace rows that contradict themselves (a disease older than its patient).
+_ROUNDS = 60
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class _Model:
     """A persona prepared for drawing.
 
     `all` are its attributes; `drawn` those without a definition in terms of another one; `names` and `matrix` the
-    correlated ones and their latent correlation.
+    correlated ones and their latent correlation; `at_most` pairs of which the first never exceeds the second.
     """
 
     persona: Persona
@@ -151,13 +154,16 @@ class _Model:
     names: tuple[str, ...]
     matrix: Floats
     own: tuple[Restriction, ...]
+    at_most: tuple[tuple[str, str], ...]
 
     @staticmethod
     def of(persona: Persona) -> _Model:
         drawn, latent = latent_structure(persona)
-        margins = {name: margin_of(attribute) for name, attribute in drawn.items()}
+        known = {name: attribute_info(name) for name in drawn}
+        margins = {name: margin_of(a, info.limits if (info := known[name]) else None) for name, a in drawn.items()}
+        at_most = tuple((name, info.at_most) for name, info in known.items() if info and info.at_most in drawn)
         own = parse_restrictions(persona.restrictions)
-        return _Model(persona, persona.attributes, drawn, margins, latent.names, latent.matrix, own)
+        return _Model(persona, persona.attributes, drawn, margins, latent.names, latent.matrix, own, at_most)
 
     def bounds(self, restrictions: Sequence[Restriction]) -> dict[str, Bounds]:
         """What the persona's own and the given restrictions leave of each attribute."""
@@ -201,8 +207,20 @@ class _Plan:
         return _Plan(model, bounds, None if prepared is None else prepared[1], order, factor, alone)
 
     def fill(self, columns: Mapping[str, Column], rows: slice, rng: np.random.Generator) -> None:
-        """Draw the rows of one chunk into the columns."""
-        size = rows.stop - rows.start
+        """Draw the rows of one chunk into the columns; rows that contradict themselves are drawn again."""
+        done = rows.start
+        for _ in range(_ROUNDS):
+            batch = self._batch(rows.stop - done, rng)
+            kept = self._consistent(batch, rows.stop - done)
+            for name, column in batch.items():
+                columns[name][done : done + len(kept)] = column[kept]
+            done += len(kept)
+            if done == rows.stop:
+                return
+        pairs = " and ".join(f"{name} above {other}" for name, other in self.model.at_most)
+        raise EmptyCohort(f"Nearly everybody who meets the restrictions would have {pairs}.", "Widen one of the two.")
+
+    def _batch(self, size: int, rng: np.random.Generator) -> dict[str, Column]:
         inside = 0 if self.joint is None else len(self.joint.tilt)
         deviates = np.empty((size, len(self.order)))
         if self.joint is not None:
@@ -210,6 +228,7 @@ class _Plan:
         deviates[:, inside:] = rng.standard_normal((size, len(self.order) - inside))
         mixed = deviates @ self.factor.T
         place = {self.model.names[index]: column for column, index in enumerate(self.order)}
+        batch: dict[str, Column] = {}
         for name, margin in self.model.margins.items():
             if name in place:
                 z = mixed[:, place[name]]
@@ -218,7 +237,15 @@ class _Plan:
                 z = truncated_deviates(rng.random(size), np.full(size, low), np.full(size, high))
             else:
                 z = rng.standard_normal(size)
-            columns[name][rows] = _within(margin.values(z), self.bounds.get(name), margin.discrete)
+            batch[name] = _within(margin.values(z), self.bounds.get(name), margin.discrete)
+        return batch
+
+    def _consistent(self, batch: Mapping[str, Column], size: int) -> NDArray[np.intp]:
+        """Rows in which nothing exceeds what it cannot exceed, e.g. the duration of a disease the age."""
+        good = np.ones(size, dtype=np.bool_)
+        for name, other in self.model.at_most:
+            good &= batch[name] <= batch[other]
+        return np.flatnonzero(good)
 
 
 def _joint_box(model: _Model, boxes: Mapping[str, tuple[float, float]]) -> tuple[NDArray[np.intp], Box] | None:

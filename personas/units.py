@@ -48,6 +48,7 @@ class AttributeInfo(Frozen):
     conversions: dict[str, Conversion] = Field(default_factory=dict)
     phrases: dict[str, str] = Field(default_factory=dict)
     definition: Definition | None = None
+    at_most: str = ""
 
     @property
     def numeric(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,14 +123,27 @@ class Folder:
         return load_knowledge(self.root)
 
 
+@dataclass(frozen=True)
+class FolderMaker:
+    """Makes a folder with the vocabulary, one source and one arm."""
+
+    def __call__(self, root: Path) -> Folder:
+        made = Folder(root)
+        made.write("vocabulary/drugs/all.yaml", DRUGS)
+        made.write("vocabulary/endpoints/all.yaml", ENDPOINTS)
+        made.sources()
+        made.arms()
+        return made
+
+
+@pytest.fixture(scope="session")
+def make_folder() -> FolderMaker:
+    return FolderMaker()
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    made = Folder(tmp_path / "knowledge")
-    made.write("vocabulary/drugs/all.yaml", DRUGS)
-    made.write("vocabulary/endpoints/all.yaml", ENDPOINTS)
-    made.sources()
-    made.arms()
-    return made
+def folder(tmp_path: Path, make_folder: FolderMaker) -> Folder:
+    return make_folder(tmp_path / "knowledge")
 
 
 @pytest.fixture(scope="session")
@@ -140,5 +153,5 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def embedder(models_dir: Path) -> Iterator[Embedder]:
-    yield open_embedder(models_dir)
+def embedder(models_dir: Path) -> Embedder:
+    return open_embedder(models_dir)

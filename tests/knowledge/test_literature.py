@@ -78,7 +78,7 @@ def test_a_source_nobody_listed_is_refused(folder) -> None:
 def test_passages_of_one_source_in_two_areas_are_refused(folder) -> None:
     folder.passage("pmid-1", TEXT)
     folder.passage("pmid-1", TEXT, area="smoking")
-    with pytest.raises(LiteratureError, match="already has its passages in literature/obesity/pmid-1.md"):
+    with pytest.raises(LiteratureError, match=r"already has its passages in literature/obesity/pmid-1\.md"):
         _ = folder.load().passages
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from structlog.testing import capture_logs
 from knowledge.base import KnowledgeBase
 from knowledge.embedding import Embedder
 from knowledge.errors import StoreDamaged
-from knowledge.retrieval import LiteratureRetriever
+from knowledge.retrieval import LiteratureRetriever, drop_index
 from knowledge.schemas import EvidenceView
 from knowledge.store import FILE_NAME
 from knowledge.words import WordIndex, expand
@@ -70,8 +71,7 @@ def prepared(models_dir: Path, embedder: Embedder) -> Path:
     return models_dir
 
 
-@pytest.fixture
-def base(folder) -> KnowledgeBase:
+def write_literature(folder) -> KnowledgeBase:
     published = {"pmid-1": "2017-01", "pmid-2": "2018", "pmid-3": "2024-05-24", "pmid-4": "2015", "pmid-5": "2020"}
     folder.sources(
         *[
@@ -92,16 +92,27 @@ def base(folder) -> KnowledgeBase:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path, prepared: Path) -> Path:
-    made = tmp_path / "data"
-    made.mkdir()
-    (made / "models").symlink_to(prepared)
-    return made
+def base(folder) -> KnowledgeBase:
+    return write_literature(folder)
 
 
 @pytest.fixture
-def retriever(base: KnowledgeBase, data_dir: Path) -> Iterator[LiteratureRetriever]:
-    with LiteratureRetriever.open(base, data_dir) as opened:
+def data_dir(tmp_path: Path, prepared: Path) -> Path:
+    return link_models(tmp_path / "data", prepared)
+
+
+def link_models(data_dir: Path, prepared: Path) -> Path:
+    data_dir.mkdir()
+    (data_dir / "models").symlink_to(prepared)
+    return data_dir
+
+
+@pytest.fixture(scope="module")
+def retriever(make_folder, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiteratureRetriever]:
+    """One for all tests that only ask."""
+    place = tmp_path_factory.mktemp("retrieval")
+    base = write_literature(make_folder(place / "knowledge"))
+    with LiteratureRetriever.open(base, link_models(place / "data", prepared)) as opened:
         yield opened
 
 
@@ -195,14 +206,11 @@ def test_as_of_and_retraction(retriever: LiteratureRetriever) -> None:
     assert "pmid-7" not in found(retriever, "HbA1c fell by 9 points within a week withdrawn", k=20)
 
 
-def test_the_same_question_finds_the_same_in_every_process_and_index(
+def test_the_same_question_finds_the_same_in_every_index(
     base: KnowledgeBase, data_dir: Path, retriever: LiteratureRetriever
 ) -> None:
     first = [retriever.search(query, k=10) for query in QUERIES]
     assert [retriever.search(query, k=10) for query in QUERIES] == first
-    retriever.close()
-    shutil.rmtree(data_dir / "index")
-    (data_dir / FILE_NAME).unlink()
     with LiteratureRetriever.open(base, data_dir) as again:
         assert [again.search(query, k=10) for query in QUERIES] == first
     with LiteratureRetriever.open(base, data_dir, exact_below=100) as exact:
@@ -231,7 +239,7 @@ def test_an_empty_literature_finds_nothing_and_needs_no_model(folder, tmp_path: 
     assert not (tmp_path / "data" / "models").exists()
 
 
-def test_a_second_process_is_refused_within_a_second(retriever: LiteratureRetriever, data_dir: Path) -> None:
+def test_a_second_process_is_refused_within_a_second(base: KnowledgeBase, data_dir: Path) -> None:
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom knowledge.base import load_knowledge\n"
         "from knowledge.errors import StoreInUse\nfrom knowledge.retrieval import LiteratureRetriever\n"
@@ -239,15 +247,15 @@ def test_a_second_process_is_refused_within_a_second(retriever: LiteratureRetrie
         "try:\n    LiteratureRetriever.open(base, Path(sys.argv[2]))\n"
         "except StoreInUse as error:\n    print(time.perf_counter() - start, error)\n"
     )
-    root = retriever._base.root
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(root), str(data_dir)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    with LiteratureRetriever.open(base, data_dir):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(base.root), str(data_dir)],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
     seconds, message = done.stdout.split(" ", 1)
     assert float(seconds) < 1.0
     assert "in use by process" in message
@@ -264,13 +272,54 @@ def test_a_failed_opening_gives_the_directory_back(base: KnowledgeBase, data_dir
     LiteratureRetriever.open(base, data_dir).close()
 
 
-def test_two_retrievers_of_one_process_share_the_directory(
+def test_two_retrievers_of_one_process_share_the_directory(base: KnowledgeBase, data_dir: Path) -> None:
+    query = "HbA1c with semaglutide"
+    with LiteratureRetriever.open(base, data_dir) as first:
+        expected = first.search(query)
+        with LiteratureRetriever.open(base, data_dir) as second:
+            assert second.search(query) == expected
+        assert first.search(query) == expected
+
+
+def test_a_dropped_index_is_built_again_and_the_open_one_goes_on(base: KnowledgeBase, data_dir: Path) -> None:
+    with LiteratureRetriever.open(base, data_dir) as first:
+        expected = first.search("HbA1c with semaglutide")
+        drop_index(data_dir)
+        assert first.search("HbA1c with semaglutide") == expected
+        with LiteratureRetriever.open(base, data_dir) as second:
+            assert second.search("HbA1c with semaglutide") == expected
+            assert (second.count, second.embedder_name) == (9, first.embedder_name)
+
+
+def test_many_threads_get_the_same_answers(retriever: LiteratureRetriever) -> None:
+    expected = [retriever.search(query) for query in QUERIES]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(retriever.search, QUERIES * 20))
+    assert answers == expected * 20
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_of_opening_the_next_opening_works(
     base: KnowledgeBase, data_dir: Path, retriever: LiteratureRetriever
 ) -> None:
-    with LiteratureRetriever.open(base, data_dir) as second:
-        expected = second.search("HbA1c with semaglutide")
-        assert retriever.search("HbA1c with semaglutide") == expected
-    assert retriever.search("HbA1c with semaglutide") == expected
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom knowledge.base import load_knowledge\n"
+        "from knowledge.retrieval import LiteratureRetriever\nbase = load_knowledge(Path(sys.argv[1]))\n"
+        "print('go', flush=True)\nwhile True:\n"
+        "    LiteratureRetriever.open(base, Path(sys.argv[2])).close()\n"
+    )
+    expected = [retriever.search(query) for query in QUERIES]
+    chance = random.Random(11)
+    for _ in range(5):
+        command = [sys.executable, "-c", code, str(base.root), str(data_dir)]
+        with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "go\n"
+            time.sleep(chance.uniform(0.05, 1.6))
+            process.kill()
+        with LiteratureRetriever.open(base, data_dir) as opened:
+            assert [opened.search(query) for query in QUERIES] == expected
+        drop_index(data_dir)
 
 
 def test_words_rank_by_what_is_rare_and_break_ties_by_id() -> None:

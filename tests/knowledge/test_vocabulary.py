@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,7 @@ def test_any_text_gives_ordered_spans_that_quote_it(vocabulary: Vocabulary, text
     mixed = f"{text} semaglutide {text}"
     mentions = vocabulary.find_drugs(mixed)
     assert all(mixed[m.start : m.end] == m.surface and 0 < m.score <= 100 for m in mentions)
-    assert all(before.end <= after.start for before, after in zip(mentions, mentions[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(mentions))
     assert {"semaglutide", "oral semaglutide"} & {mention.drug for mention in mentions}
     vocabulary.unknown_drug_candidates(mixed)
     vocabulary.find_endpoints(mixed)

@@ -135,7 +135,9 @@ def test_unordered_levels_have_no_rank_correlation(people: Persona) -> None:
 
 def test_an_inherited_correlation_shrinks_where_the_disease_is_rare() -> None:
     def share(probability: float) -> Attribute:
-        return Attribute(distribution=Distribution.BERNOULLI, unit="yes/no", probability=probability, assumption="made up")
+        return Attribute(
+            distribution=Distribution.BERNOULLI, unit="yes/no", probability=probability, assumption="made up"
+        )
 
     stated = _pair("age", "cvd", 0.28)
     common, rare = {"age": _normal(), "cvd": share(0.3)}, {"age": _normal(), "cvd": share(0.004)}

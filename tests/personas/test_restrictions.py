@@ -51,7 +51,11 @@ def test_what_is_no_restriction_is_refused_with_a_reason(text: str, message: str
 
 
 def test_a_range_is_two_restrictions() -> None:
-    assert [str(item) for item in parse_restrictions("30 <= eGFR < 60; sex=female")] == ["egfr>=30", "egfr<60", "sex=female"]
+    assert [str(item) for item in parse_restrictions("30 <= eGFR < 60; sex=female")] == [
+        "egfr>=30",
+        "egfr<60",
+        "sex=female",
+    ]
     assert [str(item) for item in parse_restrictions(["48 <= hba1c <= 75 mmol/mol"])] == ["hba1c>=6.5", "hba1c<=9"]
     assert parse_restrictions("age>=65 and age>=65, ") == parse_restrictions(["age>=65"])
 

@@ -205,6 +205,34 @@ def test_an_attribute_that_follows_from_another_never_contradicts_it(people: Per
     assert not lean.columns["obesity"].any()
 
 
+def test_tails_end_where_no_person_is() -> None:
+    """HbA1c 8.4 (2.3): the stated lognormal has 5 in 10,000 below 3 or above 20; what is left keeps its shape."""
+    from scipy import stats
+
+    wide = Attribute(distribution=Distribution.LOGNORMAL, unit="%", mean=8.4, sd=2.3, assumption="made up")
+    margin = margin_of(wide, (3.0, 20.0))
+    z = np.random.default_rng(1).standard_normal(200_000)
+    values = np.asarray(margin.values(z))
+    assert 3.0 <= values.min() < values.max() <= 20.0
+    spread = np.sqrt(np.log1p((2.3 / 8.4) ** 2))
+    stated = stats.lognorm(spread, scale=8.4 / np.exp(spread**2 / 2))
+    below, above = stated.cdf([3.0, 20.0])
+    assert 1 - (above - below) > 1e-4
+    assert stats.kstest(values, lambda x: (stated.cdf(x) - below) / (above - below)).pvalue > 1e-3
+    assert [margin.deviate(float(x)) for x in margin.values(np.array([-3.0, 0.0, 3.0]))] == pytest.approx([-3, 0, 3])
+    assert margin.box(2.0, 25.0) == (-np.inf, np.inf)
+
+
+def test_no_disease_is_older_than_its_patient(people: Persona) -> None:
+    years = Attribute(distribution=Distribution.LOGNORMAL, unit="years", mean=20, sd=15, assumption="made up")
+    persona = people.model_copy(update={"biomarkers": {**people.biomarkers, "diabetes_duration": years}})
+    cohort = draw(persona, parse_restrictions(["age<40"]), 20_000, 1)
+    assert (cohort.columns["diabetes_duration"] <= cohort.columns["age"]).all()
+    assert (cohort.columns["age"] < 40).all()
+    with pytest.raises(EmptyCohort, match="diabetes_duration above age"):
+        draw(persona, parse_restrictions(["age<25", "diabetes_duration>=40"]), 100, 1)
+
+
 def _digest(cohort: VirtualPatients) -> str:
     total = hashlib.sha256()
     for name, column in cohort.columns.items():

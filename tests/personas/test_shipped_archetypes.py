@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import time
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -98,10 +99,15 @@ def test_provenance(persona: Persona) -> None:
 
 
 @pytest.mark.slow
-def test_all_are_loaded_in_150_milliseconds(shipped: PersonaLibrary) -> None:
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        assert len(list(PersonaLibrary())) == len(shipped)
-        seconds.append(time.perf_counter() - start)
+def test_all_are_loaded_in_150_milliseconds() -> None:
+    """In a fresh process, nothing cached, imports apart."""
+    code = (
+        "import time; from personas.library import PersonaLibrary; start = time.perf_counter();"
+        "list(PersonaLibrary()); print(time.perf_counter() - start)"
+    )
+    root = ARCHETYPES.parents[1]
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout)
+        for _ in range(3)
+    ]
     assert min(seconds) < 0.15

@@ -13,7 +13,17 @@ from knowledge.arms import EvidenceTable
 from knowledge.base import KnowledgeBase
 from knowledge.errors import UnknownEndpoint
 from knowledge.schemas import (
-    ArmRole, Baseline, Design, Direction, Drug, Endpoint, Family, Seen, Source, Statistic, TrialArm,
+    ArmRole,
+    Baseline,
+    Design,
+    Direction,
+    Drug,
+    Endpoint,
+    Family,
+    Seen,
+    Source,
+    Statistic,
+    TrialArm,
 )  # fmt: skip
 from knowledge.vocabulary import Vocabulary
 from tools.response.backtest import LEVELS, METHODS, BacktestRow, Forecast, leave_one_trial_out, score
@@ -37,7 +47,9 @@ ENDPOINTS = {
 
 def knowledge_of(rows: Sequence[TrialArm]) -> KnowledgeBase:
     source = Source(source_id="s", title="made up", published="2015", design=Design.RCT, seen=Seen.FULL_TEXT)
-    return KnowledgeBase(Path("."), Vocabulary(DRUGS, ENDPOINTS), {"s": source}, EvidenceTable(tuple(rows), {"s": source}))
+    return KnowledgeBase(
+        Path("."), Vocabulary(DRUGS, ENDPOINTS), {"s": source}, EvidenceTable(tuple(rows), {"s": source})
+    )
 
 
 def arm(trial: str, name: str, value: float, **fields: Any) -> TrialArm:
@@ -75,7 +87,7 @@ def test_nothing_of_the_held_out_trial_reaches_its_prediction(endpoint: str) -> 
     rows = trials()
     rows.append(arm("T 3 extension", "beta", -1.0, registry_id="NCT00000003", weeks=52.0))
     lies = [
-        row.model_copy(update={"value": 40.0 if row.endpoint == "nausea" else -3.0, "sd": None})
+        row.model_copy(update={"value": 40.0, "se": None} if row.endpoint == "nausea" else {"value": -3.0, "se": 0.3})
         if row.registry_id == "NCT00000003"
         else row
         for row in rows
@@ -132,9 +144,7 @@ def test_a_difference_without_its_arms_is_predicted_too() -> None:
 
 def test_progress_and_unknown_endpoint() -> None:
     seen: list[tuple[float, str]] = []
-    leave_one_trial_out(
-        knowledge_of(trials(4)), "nausea", progress=lambda share, text: seen.append((share, text))
-    )
+    leave_one_trial_out(knowledge_of(trials(4)), "nausea", progress=lambda share, text: seen.append((share, text)))
     assert seen == [(0.0, "T 0"), (0.25, "T 1"), (0.5, "T 2"), (0.75, "T 3")]
     with pytest.raises(UnknownEndpoint):
         leave_one_trial_out(knowledge_of(trials(4)), "wonder")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tools.response.features import Arms, Layout, ResponseData
 from tools.response.model import ResponseModel
 from tools.response.parameters import load_priors
-from tools.response.posterior import fit
+from tools.response.solve import fit
 
 DATASETS = 200
 LEVELS = (0.5, 0.8, 0.9)
@@ -40,7 +40,9 @@ def simulated_design(generator: np.random.Generator, trials: int) -> tuple[Arms,
     return arms, levels
 
 
-def to_data(arms: Arms, levels: dict[str, NDArray[np.int64]], y: NDArray[np.float64], sampling: NDArray[np.float64]) -> ResponseData:
+def to_data(
+    arms: Arms, levels: dict[str, NDArray[np.int64]], y: NDArray[np.float64], sampling: NDArray[np.float64]
+) -> ResponseData:
     return ResponseData(
         y, sampling, arms, arms, np.zeros(len(y), dtype=bool), levels["trial"], levels["study"], levels["arm"],
         levels["arm"], levels["arm"], levels["arm"], levels["study_drug"], levels["study_drug"],

@@ -13,11 +13,22 @@ from knowledge.arms import EvidenceTable
 from knowledge.base import KnowledgeBase
 from knowledge.errors import ImpossibleDose, InvalidInput, NoEvidence, UnknownDrug, UnknownEndpoint
 from knowledge.schemas import (
-    ArmRole, Baseline, Design, Direction, Drug, Endpoint, EvidenceView, Family, Seen, Source, Statistic, TrialArm,
+    ArmRole,
+    Baseline,
+    Design,
+    Direction,
+    Drug,
+    Endpoint,
+    EvidenceView,
+    Family,
+    Seen,
+    Source,
+    Statistic,
+    TrialArm,
 )  # fmt: skip
 from knowledge.vocabulary import Vocabulary
-from tools.response.engine import ResponseEngine, engine_for
-from tools.response.fit import MemoryFitCache, fit_key
+from tools.response.engine import ResponseEngine, engine_for, keep_fits
+from tools.response.fit import DirectoryFitCache, MemoryFitCache, fit_key
 
 DRUGS = {
     "placebo": Drug(name="placebo", drug_class="placebo"),
@@ -84,7 +95,9 @@ def make() -> Maker:
     source = Source(source_id="s", title="made up", published="2015", design=Design.RCT, seen=Seen.FULL_TEXT)
 
     def build(rows: Sequence[TrialArm]) -> KnowledgeBase:
-        return KnowledgeBase(Path("."), Vocabulary(DRUGS, ENDPOINTS), {"s": source}, EvidenceTable(tuple(rows), {"s": source}))
+        return KnowledgeBase(
+            Path("."), Vocabulary(DRUGS, ENDPOINTS), {"s": source}, EvidenceTable(tuple(rows), {"s": source})
+        )
 
     return build
 
@@ -140,9 +153,9 @@ def test_no_evidence_says_what_there_is_evidence_on(make: Maker) -> None:
     with pytest.raises(NoEvidence, match=r"lone.*second.*HbA1c change.*evidence on: nausea"):
         interval(engine, "lone", 10.0)
     assert engine.predict("nausea", [engine.treatment("lone", 10.0)], COHORT, 26.0).trials_of_drug == (1,)
+    without = ResponseEngine(make(evidence()), cache=MemoryFitCache())
     with pytest.raises(NoEvidence, match="no evidence on lone at all"):
-        engine_without = ResponseEngine(make(evidence()), cache=MemoryFitCache())
-        interval(engine_without, "lone", 10.0)
+        interval(without, "lone", 10.0)
 
 
 def test_other_families_and_unknown_names_are_refused(engine: ResponseEngine) -> None:
@@ -213,7 +226,9 @@ def test_views_change_the_fit_and_the_cache_keeps_them_apart(make: Maker) -> Non
     without = ResponseEngine(knowledge, EvidenceView(exclude=("TRIAL 0",)), cache)
     assert fit_key(whole.prepared("hba1c_change")) != fit_key(without.prepared("hba1c_change"))
     assert "TRIAL 0" not in {row.arm.trial for row in without.prepared("hba1c_change").selection.rows}
-    assert interval(whole, "alpha", 20.0).prediction.median()[0] != interval(without, "alpha", 20.0).prediction.median()[0]
+    assert (
+        interval(whole, "alpha", 20.0).prediction.median()[0] != interval(without, "alpha", 20.0).prediction.median()[0]
+    )
     with pytest.raises(NoEvidence, match="evidence view"):
         ResponseEngine(knowledge, EvidenceView(exclude=("TRIAL *",)), cache).prepared("hba1c_change")
     assert engine_for(knowledge, EvidenceView()) is engine_for(knowledge, EvidenceView())
@@ -231,6 +246,26 @@ def test_a_fit_from_the_cache_is_the_same_to_the_last_bit(make: Maker) -> None:
     np.testing.assert_array_equal(fresh.covariances, stored.covariances)
     first.posterior("nausea")
     assert cache.get(fit_key(second.prepared("hba1c_change"))) is None
+
+
+def test_fits_on_disk_are_found_again_and_damage_is_noticed(make: Maker, tmp_path: Path) -> None:
+    cache = DirectoryFitCache(tmp_path / "fits")
+    assert cache.get("nothing") is None
+    knowledge = make(evidence())
+    keep_fits(knowledge, cache)
+    engine = engine_for(knowledge, EvidenceView())
+    fresh = interval(engine, "alpha", 10.0).prediction
+    (file,) = (tmp_path / "fits").iterdir()
+    assert file.stem == fit_key(engine.prepared("hba1c_change"))
+    stored = interval(ResponseEngine(make(evidence()), cache=DirectoryFitCache(tmp_path / "fits")), "alpha", 10.0)
+    np.testing.assert_array_equal(fresh.means, stored.prediction.means)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert cache.get(file.stem) is None
+    mended = interval(ResponseEngine(make(evidence()), cache=cache), "alpha", 10.0)
+    np.testing.assert_array_equal(fresh.means, mended.prediction.means)
+    assert cache.get(file.stem) is not None
 
 
 PROPORTION = {"endpoint": "nausea", "statistic": Statistic.PROPORTION, "se": None}

@@ -37,7 +37,9 @@ def test_a_spread_must_be_positive(sd: float) -> None:
         individuals(np.zeros(3), sd)
 
 
-def endpoint(name: str, direction: Direction, family: Family = Family.CONTINUOUS, mcid: float | None = None) -> Endpoint:
+def endpoint(
+    name: str, direction: Direction, family: Family = Family.CONTINUOUS, mcid: float | None = None
+) -> Endpoint:
     source = {"mcid": mcid, "mcid_source": "pmid-1"} if mcid else {}
     return Endpoint(
         endpoint_id=name, label=name, family=family, unit="u", direction=direction, limits=(-100, 100), **source
@@ -68,7 +70,8 @@ def test_relative_loss_uses_each_persons_weight() -> None:
     assert share is not None
     assert share[0] == pytest.approx(50 * (ndtr(-3.0 + 4.0) + ndtr(-6.0 + 4.0)))
     more = response_share(ten, spread, np.array([-4.0]), weights)
-    assert more is not None and more[0] < share[0]
+    assert more is not None
+    assert more[0] < share[0]
     assert response_share(five, spread, np.array([-4.0]), None) is None
 
 
@@ -77,6 +80,7 @@ def test_shares_turn_with_the_better_side() -> None:
     (lower,) = responses_of(endpoint("a", Direction.LOWER_IS_BETTER))
     (higher,) = responses_of(endpoint("b", Direction.HIGHER_IS_BETTER))
     first, second = (response_share(r, spread, np.array([-1.0]), None) for r in (lower, higher))
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert first[0] + second[0] == pytest.approx(100.0)
     assert first[0] > 50

@@ -18,7 +18,7 @@ from scipy.special import ndtr
 from tools.response.features import Arms, Layout, ResponseData
 from tools.response.integration import integrate, orthogonal_design, truncated_weights
 from tools.response.parameters import Priors, load_priors
-from tools.response.posterior import fit
+from tools.response.solve import fit
 
 
 def meta_analysis(y: list[float], variance: list[float]) -> tuple[ResponseData, Layout]:
@@ -54,7 +54,9 @@ def test_agrees_with_dense_quadrature(y: list[float], variance: list[float]) -> 
     predicted = posterior.predict(data.plus.take(np.array([0])))
 
     places = {name: priors.names.index(name) for name in ("study", "row")}
-    axes = [np.linspace(priors.mean[i] - 5 * priors.sd[i], priors.mean[i] + 5 * priors.sd[i], 161) for i in places.values()]
+    axes = [
+        np.linspace(priors.mean[i] - 5 * priors.sd[i], priors.mean[i] + 5 * priors.sd[i], 161) for i in places.values()
+    ]
     study, row = (np.exp(axis) for axis in np.meshgrid(*axes, indexing="ij"))
     heterogeneity = (study**2 + row**2).ravel()
     weight = 1 / (np.array(variance) + heterogeneity[:, None])
@@ -111,9 +113,7 @@ def test_a_normal_posterior_is_integrated_exactly() -> None:
         gap = eta - centre
         return float(-0.5 * gap @ precision @ gap), -precision @ gap
 
-    nodes = integrate(
-        lambda eta: value_and_gradient(eta)[0], value_and_gradient, np.zeros(4), np.ones(4)
-    )
+    nodes = integrate(lambda eta: value_and_gradient(eta)[0], value_and_gradient, np.zeros(4), np.ones(4))
     np.testing.assert_allclose(nodes.mode, centre, atol=1e-4)
     np.testing.assert_allclose(nodes.weights, 1 / len(nodes.weights), rtol=1e-3)
     np.testing.assert_allclose(nodes.weights @ nodes.eta, centre, atol=1e-3)
@@ -135,7 +135,7 @@ SCRIPT = """
 import hashlib, numpy as np
 from tools.response.features import Arms, Layout, ResponseData
 from tools.response.parameters import load_priors
-from tools.response.posterior import fit
+from tools.response.solve import fit
 g = np.random.default_rng(3); n = 60; i = np.arange(n); t = i // 2
 on = i % 2 == 1; c = np.where(on, i % 3, -1); d = np.where(on, i % 5, -1)
 x = g.normal(size=(n, 2))

@@ -50,7 +50,9 @@ def test_draws_have_the_quantiles_and_means_of_the_mixture(proportion: bool) -> 
     draws = prediction.draws(40_000)
     scale = float(np.ptp(prediction.quantiles(np.array([0.25, 0.75]))[:, 0]))
     np.testing.assert_allclose(draws.mean(axis=0), prediction.mean(), atol=0.02 * scale)
-    np.testing.assert_allclose(np.quantile(draws, PROBABILITIES[1:6], axis=0), prediction.quantiles(PROBABILITIES[1:6]), atol=0.05 * scale)
+    np.testing.assert_allclose(
+        np.quantile(draws, PROBABILITIES[1:6], axis=0), prediction.quantiles(PROBABILITIES[1:6]), atol=0.05 * scale
+    )
     values = prediction.quantiles(np.array([0.3]))[0]
     np.testing.assert_allclose(prediction.probability_below(values), 0.3, atol=1e-9)
     np.testing.assert_allclose(prediction.median(), prediction.quantiles(np.array([0.5]))[0])

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tools.response.features import Arms, Layout, ResponseData, departure_kernel
 from tools.response.model import ResponseModel
 from tools.response.parameters import Priors, load_priors
-from tools.response.posterior import Posterior, fit
+from tools.response.posterior import Posterior
+from tools.response.solve import fit
 
 Floats = NDArray[np.float64]
 
@@ -194,9 +195,7 @@ def test_leave_one_out_equals_refitting_without_the_row(problem: tuple[ResponseD
 
 
 @pytest.mark.parametrize("starts_at_zero", [True, False])
-def test_gradient_equals_finite_differences(
-    problem: tuple[ResponseData, Layout, Priors], starts_at_zero: bool
-) -> None:
+def test_gradient_equals_finite_differences(problem: tuple[ResponseData, Layout, Priors], starts_at_zero: bool) -> None:
     data, layout, priors = problem
     model = ResponseModel(data, replace(layout, starts_at_zero=starts_at_zero), priors)
     eta = model.priors.mean + np.linspace(-0.5, 0.7, len(model.names))
@@ -251,7 +250,7 @@ def test_trials_share_the_background_in_a_difference(problem: tuple[ResponseData
     small = fit(data, layout, fixed(priors, study=0.1))
     large = fit(data, layout, fixed(priors, study=1.5))
     arms = make_arms([0, -1], [0, -1], [1.0, 1.0], [26.0, 26.0], [0.0, 0.0])
-    
+
     def spread(posterior: Posterior) -> tuple[float, float]:
         predicted = posterior.predict(arms)
         return float(predicted.covariances[0, 0, 0]), float(predicted.difference(0, 1).covariances[0, 0, 0])
@@ -266,4 +265,4 @@ def predicted_heterogeneity(priors: Priors, weeks: float) -> float:
     """Variance of a difference that no amount of evidence removes, at the reference dose."""
     sd = dict(zip(priors.names, np.exp(priors.mean), strict=True))
     course = 1 - float(np.exp(-sd["rate"] * weeks))
-    return course**2 * (sd["study_drug"] ** 2 + 2 * sd["arm"] ** 2) + 2 * sd["row"] ** 2
+    return float(course**2 * (sd["study_drug"] ** 2 + 2 * sd["arm"] ** 2) + 2 * sd["row"] ** 2)

@@ -158,13 +158,19 @@ def test_what_two_figures_of_a_trial_share() -> None:
     assert covariance[0, 3] == pytest.approx(0.01)  # the difference has the arm in it
     assert covariance[2, 3] == pytest.approx(-0.01)
     assert covariance[0, 2] == covariance[1, 2] == 0.0
-    visits = sampling_covariance([row_of(arm(weeks=12.0), 0.1), row_of(arm(weeks=24.0), 0.1), row_of(arm(weeks=96.0), 0.1)])
+    visits = sampling_covariance(
+        [row_of(arm(weeks=12.0), 0.1), row_of(arm(weeks=24.0), 0.1), row_of(arm(weeks=96.0), 0.1)]
+    )
     assert visits[0, 1] > visits[0, 2] > 0
     apart = sampling_covariance([row_of(arm(), 0.1), row_of(arm(trial="B 1"), 0.1)])
     assert apart[0, 1] == 0.0
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1), st.floats(0.01, 3)), min_size=1, max_size=14))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1), st.floats(0.01, 3)), min_size=1, max_size=14
+    )
+)
 @settings(deadline=None, max_examples=60)
 def test_sampling_covariance_is_always_positive_definite(items: list[tuple[int, int, int, float]]) -> None:
     rows = []
@@ -180,8 +186,8 @@ def test_sampling_covariance_is_always_positive_definite(items: list[tuple[int, 
     np.testing.assert_allclose(covariance, covariance.T)
     np.testing.assert_allclose(np.diag(covariance), [se**2 for *_, se in items])
     assert np.linalg.eigvalsh(covariance)[0] > 0
-    se = np.sqrt(np.diag(covariance))
-    off = np.abs(covariance / np.outer(se, se) - np.eye(len(se)))
+    sds = np.sqrt(np.diag(covariance))
+    off = np.abs(covariance / np.outer(sds, sds) - np.eye(len(sds)))
     assert off.max() <= MAX_CORRELATION + 1e-9
 
 

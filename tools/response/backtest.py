@@ -7,34 +7,22 @@ The optimiser starts from the priors each time, so that nothing carries over.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit, ndtri
 
 from knowledge.base import KnowledgeBase
 from knowledge.schemas import EvidenceView, TrialArm
 from tools.response.assemble import Prepared
-from tools.response.baselines import Baseline, class_mean, grand_mean, ridge
-from tools.response.designs import Design, design_of, to_arms
+from tools.response.designs import design_of, to_arms
 from tools.response.engine import prepare_endpoint
 from tools.response.features import FloatArray
 from tools.response.fit import fit_prepared
+from tools.response.heldout import LEVELS, METHODS, Forecast, predict_held_out
 from tools.response.mixture import Prediction
 from tools.response.rows import Row
 
-LEVELS = (0.5, 0.8, 0.9)
-METHODS = ("response_engine", "grand_mean", "class_mean", "ridge")
-# Joint draws for differences of proportions.
-DRAWS = 4000
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """A point and central intervals, level -> (lower, upper), in the endpoint's unit."""
-
-    point: float
-    intervals: Mapping[float, tuple[float, float]]
+__all__ = ["LEVELS", "METHODS", "Backtest", "BacktestRow", "Forecast", "Score", "leave_one_trial_out", "score"]
 
 
 @dataclass(frozen=True)
@@ -169,60 +157,32 @@ def _predict_trial(rows: Sequence[Row], prepared: Prepared, knowledge: Knowledge
     found: list[BacktestRow] = []
     singles = [row for row in rows if row.against is None]
     if singles:
-        designs = [design_of(row.arm, prepared, drugs) for row in singles]
-        arms = to_arms(designs, prepared)
-        sizes = np.array([float(row.arm.n) if row.arm.n else np.nan for row in singles])
-        variance = _variance_by_design(posterior.predict(arms), sizes, [row.se for row in singles], prepared)
-        prediction = posterior.predict(arms, sampling_variance=variance)
-        others = _baselines(prepared, designs)
-        engine = _forecasts(prediction)
+        arms = to_arms([design_of(row.arm, prepared, drugs) for row in singles], prepared)
+        held_out = predict_held_out(
+            posterior, prepared, arms, _sizes([row.arm for row in singles]), [row.se for row in singles]
+        )
         for index, row in enumerate(singles):
-            forecasts = {"response_engine": engine[index]}
-            for name, baseline in others.items():
-                forecasts[name] = _normal(baseline.means[index], baseline.sds[index], prediction)
-            found.append(_row(row.arm, row.se, row.arm.value, forecasts, prepared, contrast=False))
+            found.append(_row(row.arm, row.se, row.arm.value, held_out.arm(index), prepared, contrast=False))
         for first, second in _pairs(singles):
-            forecasts = _difference_forecasts(first, second, prediction, others)
             observed = singles[first].arm.value - singles[second].arm.value
-            se = _difference_se(singles[first], singles[second], prediction)
+            se = _difference_se(singles[first], singles[second], held_out.prediction)
+            forecasts = held_out.difference(first, second)
             found.append(_row(singles[first].arm, se, observed, forecasts, prepared, contrast=True))
-    for row in (row for row in rows if row.against is not None):
-        assert row.against is not None
-        weeks, known = row.arm.weeks or prepared.typical_weeks, design_of(row.arm, prepared, drugs)
-        other = design_of(row.against, prepared, drugs)
-        designs = [known, Design(other.intervention, other.drug_class, other.dose_ratio, weeks, known.covariates)]
-        arms = to_arms(designs, prepared)
-        sizes = np.array([float(arm.n) if arm.n else np.nan for arm in (row.arm, row.against)])
-        variance = _variance_by_design(posterior.predict(arms), sizes, [row.se * 0.5**0.5] * 2, prepared)
-        prediction = posterior.predict(arms, sampling_variance=variance)
-        forecasts = _difference_forecasts(0, 1, prediction, _baselines(prepared, designs))
-        found.append(_row(row.arm, row.se, row.value, forecasts, prepared, contrast=True))
+    for row in rows:
+        if row.against is None:
+            continue
+        one, other = design_of(row.arm, prepared, drugs), design_of(row.against, prepared, drugs)
+        # The comparator's row may be of another visit or endpoint; the difference is of this one.
+        other = replace(other, weeks=one.weeks, covariates=one.covariates)
+        sizes = _sizes([row.arm, row.against])
+        half = row.se * 0.5**0.5
+        held_out = predict_held_out(posterior, prepared, to_arms([one, other], prepared), sizes, [half, half])
+        found.append(_row(row.arm, row.se, row.value, held_out.difference(0, 1), prepared, contrast=True))
     return found
 
 
-def _variance_by_design(
-    prediction: Prediction, sizes: FloatArray, printed: Sequence[float], prepared: Prepared
-) -> FloatArray:
-    """Sampling variance of the held-out figures, model scale, from their sizes: results stay out of it.
-
-    Where no size was published the printed standard error has to do; it is no result, but it was published with it.
-    """
-    known = prediction.sampling_variance(np.where(np.isnan(sizes), 100.0, sizes), prepared.data.individual_sd)
-    if prediction.proportion or prepared.selection.individual_sd is not None:
-        return np.where(np.isnan(sizes), np.square(printed) / prepared.data.scale**2, known)
-    return np.square(printed) / prepared.data.scale**2
-
-
-def _baselines(prepared: Prepared, designs: Sequence[Design]) -> dict[str, Baseline]:
-    arms = to_arms(designs, prepared)
-    if prepared.data.contrast.all():
-        nothing = Baseline(np.zeros(len(arms)), np.ones(len(arms)))
-        return {"grand_mean": nothing, "class_mean": nothing, "ridge": nothing}
-    return {
-        "grand_mean": grand_mean(prepared.data, arms),
-        "class_mean": class_mean(prepared.data, arms),
-        "ridge": ridge(prepared.data, prepared.layout, arms),
-    }
+def _sizes(arms: Sequence[TrialArm]) -> FloatArray:
+    return np.array([float(arm.n) if arm.n else np.nan for arm in arms])
 
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[int, int]]:
@@ -235,52 +195,6 @@ def _pairs(rows: Sequence[Row]) -> list[tuple[int, int]]:
         for index, row in enumerate(rows)
         if not row.arm.arm_role.is_control and (row.arm.study_key, row.arm.weeks) in controls
     ]
-
-
-def _quantile_probabilities() -> FloatArray:
-    return np.array([0.5, *(0.5 + side * level / 2 for level in LEVELS for side in (-1, 1))])
-
-
-def _forecasts(prediction: Prediction) -> list[Forecast]:
-    quantiles = prediction.quantiles(_quantile_probabilities())
-    return [_forecast(float(column[0]), column) for column in quantiles.T]
-
-
-def _forecast(point: float, quantiles: FloatArray) -> Forecast:
-    bounds = quantiles[1:].reshape(len(LEVELS), 2)
-    return Forecast(
-        float(point), {level: (float(low), float(high)) for level, (low, high) in zip(LEVELS, bounds, strict=True)}
-    )
-
-
-def _normal(mean: float, sd: float, prediction: Prediction) -> Forecast:
-    """A baseline's normal on the model's scale, in the endpoint's unit."""
-    values = prediction.to_endpoint(mean + sd * ndtri(_quantile_probabilities()))
-    return _forecast(float(prediction.to_endpoint(np.array(mean))), values)
-
-
-def _difference_forecasts(
-    first: int, second: int, prediction: Prediction, others: Mapping[str, Baseline]
-) -> dict[str, Forecast]:
-    forecasts = {}
-    if prediction.proportion:
-        draws = prediction.draws(DRAWS)
-        gap = draws[:, first] - draws[:, second]
-        forecasts["response_engine"] = _forecast(float(np.median(gap)), np.quantile(gap, _quantile_probabilities()))
-    else:
-        forecasts["response_engine"] = _forecasts(prediction.difference(first, second))[0]
-    for name, baseline in others.items():
-        # Baselines know no shared background: the residuals of the two arms are taken as independent.
-        means, sds = baseline.means[[first, second]], baseline.sds[[first, second]]
-        if prediction.proportion:
-            share = expit(means)
-            mean = 100.0 * float(share[0] - share[1])
-            sd = 100.0 * float(np.sqrt(np.sum((share * (1 - share) * sds) ** 2)))
-        else:
-            mean = prediction.scale * float(means[0] - means[1])
-            sd = prediction.scale * float(np.sqrt(np.sum(sds**2)))
-        forecasts[name] = _forecast(mean, mean + sd * ndtri(_quantile_probabilities()))
-    return forecasts
 
 
 def _difference_se(first: Row, second: Row, prediction: Prediction) -> float:

@@ -33,6 +33,7 @@ VIEWS_IN_MEMORY = 24
 
 # Fits are keyed by the content they were made from, so sharing them mixes nobody's data.
 _SHARED_FITS = MemoryFitCache()
+_CACHES: WeakKeyDictionary[KnowledgeBase, FitCache] = WeakKeyDictionary()
 _ENGINES: WeakKeyDictionary[KnowledgeBase, OrderedDict[EvidenceView, ResponseEngine]] = WeakKeyDictionary()
 _LOCK = Lock()
 
@@ -106,7 +107,7 @@ class ResponseEngine:
     ----------
     knowledge : vocabulary and evidence.
     view : what may be known.
-    cache : where fits are kept; in memory by default.
+    cache : where fits are kept; as `keep_fits` said for this knowledge base, else in memory.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class ResponseEngine:
     ) -> None:
         self.knowledge = knowledge
         self.view = view or EvidenceView()
-        self._cache: FitCache = cache if cache is not None else _SHARED_FITS
+        self._cache: FitCache = cache if cache is not None else _CACHES.get(knowledge, _SHARED_FITS)
         self._table = knowledge.arms.view(self.view)
         self._doses: dict[str, DoseRange] | None = None
         self._prepared: dict[str, Prepared] = {}
@@ -317,13 +318,20 @@ class ResponseEngine:
         return self._doses
 
 
-def engine_for(knowledge: KnowledgeBase, view: EvidenceView, cache: FitCache | None = None) -> ResponseEngine:
+def keep_fits(knowledge: KnowledgeBase, cache: FitCache) -> None:
+    """From now on, keep the fits of this knowledge base in the given cache, whatever the view."""
+    with _LOCK:
+        _CACHES[knowledge] = cache
+        _ENGINES.pop(knowledge, None)
+
+
+def engine_for(knowledge: KnowledgeBase, view: EvidenceView) -> ResponseEngine:
     """The engine of a knowledge base and view, kept for the next question."""
     with _LOCK:
         engines = _ENGINES.setdefault(knowledge, OrderedDict())
         engine = engines.get(view)
         if engine is None:
-            engine = engines[view] = ResponseEngine(knowledge, view, cache)
+            engine = engines[view] = ResponseEngine(knowledge, view)
             while len(engines) > VIEWS_IN_MEMORY:
                 engines.popitem(last=False)
         engines.move_to_end(view)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 from collections import OrderedDict
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from threading import Lock
 from typing import Protocol
 
@@ -11,8 +15,8 @@ import numpy as np
 
 from tools.response.assemble import Prepared
 from tools.response.features import FloatArray
-from tools.response.parameters import Link, load_priors
-from tools.response.posterior import Posterior, fit
+from tools.response.parameters import Link, load_priors, priors_hash
+from tools.response.posterior import Posterior
 
 # Changes whenever the same rows may give another fit.
 MODEL_VERSION = "1"
@@ -54,9 +58,37 @@ class MemoryFitCache:
                 self._fits.popitem(last=False)
 
 
+class DirectoryFitCache:
+    """Fits as files of a folder, one each, with a checksum: a file that is damaged counts as absent.
+
+    Parameters
+    ----------
+    folder : made when the first fit is stored.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes stored under the key, or None."""
+        try:
+            stored = (self._folder / f"{key}.fit").read_bytes()
+        except FileNotFoundError:
+            return None
+        checksum, value = stored[:32], stored[32:]
+        return value if hashlib.sha256(value).digest() == checksum else None
+
+    def put(self, key: str, value: bytes) -> None:
+        """Store bytes under the key; a reader sees the whole file or none."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as stream:
+            stream.write(hashlib.sha256(value).digest() + value)
+        os.replace(stream.name, self._folder / f"{key}.fit")
+
+
 def fit_key(prepared: Prepared) -> str:
-    """Key of a fit: endpoint, hash of the rows in use, model version."""
-    return f"response-{prepared.endpoint.endpoint_id}-{prepared.evidence_hash}-{MODEL_VERSION}"
+    """Key of a fit: endpoint, hash of the rows in use, priors and model version; fit for a file name."""
+    return f"response-{prepared.endpoint.endpoint_id}-{prepared.evidence_hash}-{priors_hash()}-{MODEL_VERSION}"
 
 
 def fit_prepared(prepared: Prepared, cache: FitCache | None = None, start: FloatArray | None = None) -> Posterior:
@@ -72,6 +104,9 @@ def fit_prepared(prepared: Prepared, cache: FitCache | None = None, start: Float
     stored = cache.get(key) if cache is not None else None
     if stored is not None:
         return load_fit(stored, prepared)
+    # SciPy's optimiser takes a while to import, and a cached fit needs none of it.
+    from tools.response.solve import fit
+
     link: Link = "identity" if prepared.layout.starts_at_zero else "logit"
     posterior = fit(prepared.data, prepared.layout, load_priors(link, prepared.data.individual_sd), start)
     if cache is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -54,9 +55,18 @@ class Priors:
 
 @lru_cache(maxsize=1)
 def _table() -> dict[str, Any]:
-    with Path(__file__).with_name("parameters.yaml").open(encoding="utf-8") as stream:
-        table: dict[str, Any] = yaml.safe_load(stream)
+    table: dict[str, Any] = yaml.safe_load(_text())
     return table
+
+
+@lru_cache(maxsize=1)
+def _text() -> bytes:
+    return Path(__file__).with_name("parameters.yaml").read_bytes()
+
+
+def priors_hash() -> str:
+    """8 hex digits of the priors' file, so that a fit under other priors is another fit."""
+    return hashlib.sha256(_text()).hexdigest()[:8]
 
 
 def load_priors(link: Link, individual_sd: float = 1.0) -> Priors:

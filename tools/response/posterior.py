@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tools.response.features import (
     Arms,
     FloatArray,
     Layout,
-    ResponseData,
     approach,
     background_matrix,
     departure_residual,
     effect_matrix,
     emax,
 )
-from tools.response.integration import integrate
 from tools.response.mixture import Prediction
-from tools.response.model import ResponseModel
-from tools.response.parameters import Priors
 
 
 @dataclass(frozen=True)
@@ -134,36 +129,3 @@ class Posterior:
         scale = course if self.layout.starts_at_zero else np.ones(len(arms))
         strength = course * dose
         return np.hstack([background * scale[:, None], effect * strength[:, None]]), scale, strength
-
-
-def fit(data: ResponseData, layout: Layout, priors: Priors, start: FloatArray | None = None) -> Posterior:
-    """Integrate over the hyperparameters and solve the model at each node.
-
-    One thread: the matrices are small, so that threads cost more than they bring, and the numbers do not depend on how
-    many there are.
-
-    Parameters
-    ----------
-    data, layout : standardised figures and the meaning of the columns.
-    priors : of all hyperparameters.
-    start : (H,) start of the optimiser; the prior mean when absent.
-    """
-    with threadpool_limits(1, user_api="blas"):
-        model = ResponseModel(data, layout, priors)
-        nodes = integrate(model.value, model.value_and_gradient, model.priors.mean, model.priors.sd, start)
-        solved = [model.node(eta) for eta in nodes.eta]
-        at_mode = model.node(nodes.mode)
-    return Posterior(
-        layout=layout,
-        scale=data.scale,
-        names=model.names,
-        eta=nodes.eta,
-        weights=nodes.weights,
-        means=np.array([node.mean for node in solved]),
-        covariances=np.array([node.covariance for node in solved]),
-        mode=nodes.mode,
-        gain=at_mode.gain,
-        y=data.y,
-        residual=at_mode.residual,
-        residual_sd=at_mode.leave_one_out_sd,
-    )
