@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from assistant import language
 from assistant.confidence import assess
 from assistant.grades import grade
-from assistant.runner import Outcome
+from assistant.outcome import Outcome
 from assistant.schemas import Answer, Citation, Question, Section, Status
 from assistant.settings import Settings
 from knowledge.base import KnowledgeBase

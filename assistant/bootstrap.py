@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from knowledge.base import load_knowledge
 from knowledge.lock import DataDirLock
 from personas.library import PersonaLibrary
 from tools.catalog import build_registry
+from tools.response.engine import keep_fits
+from tools.response.fit import DirectoryFitCache
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -19,13 +22,30 @@ if TYPE_CHECKING:
     from knowledge.retrieval import LiteratureRetriever
 
 
-def build_assistant(settings: Settings | None = None, *, model: BaseChatModel | None = None) -> Assistant:
+EXACT_BELOW = 20_000  # passages; an exact scan of that many takes a few milliseconds
+
+
+def _silent(_fraction: float, _message: str) -> None:
+    """Nobody is listening."""
+
+
+def build_assistant(
+    settings: Settings | None = None,
+    *,
+    model: BaseChatModel | None = None,
+    progress: Callable[[float, str], None] | None = None,
+    one_question: bool = False,
+) -> Assistant:
     """Put the house together.
 
     Parameters
     ----------
     settings : default from the environment.
     model : a chat model to use instead of the one that the settings name (tests: a scripted one).
+    progress : told what takes long while the literature index is built for the first time.
+
+    one_question : the process ends after one question: once the index is built, its vectors are scanned exactly, which
+        spares the import of Chroma.
 
     Raises
     ------
@@ -40,12 +60,20 @@ def build_assistant(settings: Settings | None = None, *, model: BaseChatModel | 
     try:
         knowledge = load_knowledge()
         personas = PersonaLibrary()
+        keep_fits(knowledge, DirectoryFitCache(settings.data_dir / "fits"))
 
         @lru_cache(maxsize=1)
         def retriever() -> LiteratureRetriever:
             from knowledge.retrieval import LiteratureRetriever
 
-            return LiteratureRetriever.open(knowledge, settings.data_dir, model=settings.embedder)
+            built = (settings.data_dir / "index" / "manifest.json").exists()
+            return LiteratureRetriever.open(
+                knowledge,
+                settings.data_dir,
+                model=settings.embedder,
+                exact_below=EXACT_BELOW if one_question and built else 0,
+                progress=_silent if built or progress is None else progress,
+            )
 
         @lru_cache(maxsize=1)
         def chat_model() -> BaseChatModel:

@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from assistant.compose import compose_answer
 from assistant.plans import Draft, draft_plan
@@ -32,8 +32,9 @@ class OfflinePlanner(BaseChatModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    knowledge: KnowledgeBase
-    personas: PersonaLibrary
+    # Left out of the repr: LangChain prints it with every call, and the evidence base is long.
+    knowledge: KnowledgeBase = Field(repr=False)
+    personas: PersonaLibrary = Field(repr=False)
 
     @property
     def _llm_type(self) -> str:

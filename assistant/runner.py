@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -12,6 +11,7 @@ from langgraph.errors import GraphRecursionError
 
 from assistant.graph import build_graph
 from assistant.grounding import Untraceable, facts_from, remove_untraceable, untraceable
+from assistant.outcome import Outcome
 from assistant.planner import PLAN_KEY, STATUS_KEY
 from assistant.schemas import Plan, Question, Status, StepRecord
 from assistant.settings import Settings
@@ -19,25 +19,9 @@ from assistant.toolbox import Recorder, toolbox
 from knowledge.errors import CohortTwinError, LimitReached, ModelUnavailable
 from tools.context import ToolContext
 from tools.registry import Registry
-from tools.schemas import ToolResult
 
 MAX_REPLY_CHARACTERS = 20_000
 GRAPH_STEPS_PER_MODEL_CALL = 6  # model, its middleware hooks, and tools are each a step of the graph
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run left behind: the model's text, checked, and everything the tools returned."""
-
-    text: str
-    status: Status
-    plan: Plan | None
-    steps: tuple[StepRecord, ...]
-    results: tuple[tuple[str, ToolResult], ...]
-    errors: tuple[CohortTwinError, ...]
-    removed: tuple[str, ...] = ()
-    model: str = ""
-    notes: tuple[str, ...] = field(default=())
 
 
 def run_agent(

@@ -157,7 +157,6 @@ class Assistant:
             retriever=self._parts.retriever,
             seed=seed,
             view=view or EvidenceView(),
-            cache_dir=self.settings.data_dir / "fits",
         )
 
     def run_tool(

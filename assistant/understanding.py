@@ -15,6 +15,7 @@ from knowledge.vocabulary import Vocabulary
 from personas.library import PersonaLibrary
 from personas.resolve import resolve_cohort
 from personas.schemas import CohortSpec
+from personas.spelling import correct_spelling
 
 WEEKS_PER_YEAR = 52.0
 WEEKS_PER = {"day": 1 / 7, "week": 1.0, "month": WEEKS_PER_YEAR / 12, "year": WEEKS_PER_YEAR}
@@ -114,6 +115,7 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
     text : the question as typed.
     vocabulary, library : what is known about drugs, endpoints and cohorts.
     """
+    text, respelled = correct_spelling(text)
     mentions = vocabulary.find_drugs(text)
     treatments = read_treatments(text, vocabulary)
     unknown = tuple(vocabulary.unknown_drug_candidates(text))
@@ -124,7 +126,7 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
     except (CohortNotCovered, EmptyCohort, InvalidInput) as error:
         fault = error
     active = [treatment for treatment in treatments if not _is_placebo(treatment.name)]
-    corrected = tuple(
+    corrected = tuple(f"read '{written}' as {read}" for written, read in respelled) + tuple(
         f"read '{m.surface}' as {m.drug}"
         for m in mentions
         if m.score < 100 and m.surface.casefold() != m.drug.casefold()

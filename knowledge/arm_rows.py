@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from annotated_types import Ge, Le
@@ -22,7 +23,7 @@ ARM_COLUMNS = (
 )  # fmt: skip
 BASELINE_COLUMNS = tuple(name for name in Baseline.model_fields if name != "endpoint")
 _BASELINE_CELLS = (*BASELINE_COLUMNS, "baseline_value")
-ESTIMANDS = frozenset({"treatment_policy", "on_treatment", "itt_locf", "itt_mmrm", "unspecified"})
+ESTIMANDS = frozenset({"treatment_policy", "on_treatment", "itt_locf", "itt_mmrm", "baseline_carried_forward", "unspecified"})
 CATEGORICAL = frozenset({"sex", "ethnicity", "region"})
 LARGEST_RATIO = 100.0  # a hazard, odds or risk ratio beyond it is a slip of the decimal point
 
@@ -71,6 +72,7 @@ class RowContext:
     area: str
     stem: str
     baselines: dict[tuple[str, ...], Baseline] = field(default_factory=dict)
+    restrictions: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -148,7 +150,9 @@ def parse_arm(cells: Mapping[str, str], row: int, context: RowContext, report: R
     estimand = cells["estimand"] or "unspecified"
     if estimand not in ESTIMANDS:
         note("estimand", f"'{estimand}' is not one of {', '.join(sorted(ESTIMANDS))}")
-    restrictions = tuple(_restriction(part, note) for part in _parts(cells["restrictions"]))
+    restrictions = context.restrictions.get(cells["restrictions"])  # the rows of a trial repeat them
+    if restrictions is None:
+        restrictions = tuple(_restriction(part, note) for part in _parts(cells["restrictions"]))
     trial, arm, locator = read.required("trial"), read.required("arm"), read.required("locator")
     for column, text in (("trial", trial), ("locator", locator)):
         if len(text) == 1:
@@ -186,6 +190,7 @@ def parse_arm(cells: Mapping[str, str], row: int, context: RowContext, report: R
         statistic, endpoint.family, value=value, n=n, se=printed_se, sd=sd, ci=ci, ci_level=ci_level, events=events
     )
     context.baselines[baseline_key] = baseline
+    context.restrictions[cells["restrictions"]] = restrictions
     # Every field was checked above, so pydantic's second check of a thousand rows would only cost time.
     return TrialArm.model_construct(
         row_id=f"{context.stem}:{row}", area=context.area, trial=trial, source_id=source.source_id,
@@ -205,6 +210,7 @@ def _choice(cells: Mapping[str, str], column: str, known: Mapping[str, T], note:
     return found
 
 
+@lru_cache(maxsize=4096)
 def _parts(text: str) -> tuple[str, ...]:
     """The entries of a `;`-separated cell."""
     return tuple(part for part in map(str.strip, text.split(";")) if part) if text else ()

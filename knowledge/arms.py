@@ -153,14 +153,15 @@ def read_arms(root: Path, vocabulary: Vocabulary, sources: Mapping[str, Source],
                 continue
             first = places.setdefault(_identity(arm), f"{file}:{row}")
             if first != f"{file}:{row}":
-                report("trial", f"has the same trial, source, cohort, arm, endpoint, statistic and weeks as {first}")
+                report("trial", f"has the same trial, source, cohort, arm, endpoint, statistic, weeks and estimand as {first}")
                 continue
             arms.append(arm)
     return _without_retracted(arms, sources)
 
 
 def _identity(arm: TrialArm) -> tuple[object, ...]:
-    """What makes a figure one figure; a contrast is also told apart by what it is against."""
+    """What makes a figure one figure; two estimands of one result are two; a contrast is also told apart
+    by what it is against."""
     return (
         arm.trial,
         arm.source_id,
@@ -170,6 +171,7 @@ def _identity(arm: TrialArm) -> tuple[object, ...]:
         arm.statistic,
         arm.weeks,
         arm.comparator_arm if arm.statistic.is_contrast else "",
+        arm.estimand,
     )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from knowledge.embedding import Embedder, warn_rebuild
+from knowledge.embedding import BULK, Embedder, warn_rebuild
 from knowledge.errors import StoreError
 from knowledge.schemas import Passage
 from knowledge.store import Store, embedded_text, text_hash
@@ -47,7 +47,14 @@ class DenseIndex:
         self._finalizer = weakref.finalize(self, _discard, client, working)
 
     @classmethod
-    def open(cls, folder: Path, store: Store, embedder: Embedder, passages: Sequence[Passage]) -> DenseIndex:
+    def open(
+        cls,
+        folder: Path,
+        store: Store,
+        embedder: Embedder,
+        passages: Sequence[Passage],
+        builder: Embedder | None = None,
+    ) -> DenseIndex:
         """The index of `passages`, built or repaired when it is not there, out of date or damaged.
 
         Parameters
@@ -56,6 +63,7 @@ class DenseIndex:
         store : where vectors are kept by text; only texts without one are embedded.
         embedder : its `name` is part of what the index is valid for.
         passages : at least one.
+        builder : embeds many texts at once; the embedder itself where there is none.
 
         Raises
         ------
@@ -73,7 +81,7 @@ class DenseIndex:
                 except StoreError as error:
                     fault = error.message
             warn_rebuild("dense index", fault)
-        vectors = _vectors(store, embedder, passages, hashes)
+        vectors = _vectors(store, embedder, passages, hashes, builder)
         _build(folder, corpus, embedder.name, vectors)
         return cls._verified(folder, store, embedder, hashes)
 
@@ -167,6 +175,13 @@ class ExactIndex:
         """Nothing is held open."""
 
 
+def drop_sealed(folder: Path) -> None:
+    """Delete the sealed copy; the next `DenseIndex.open` builds it again. Working copies stay."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for sealed in folder.glob("sealed-*"):
+        shutil.rmtree(sealed, ignore_errors=True)
+
+
 def _fault(folder: Path, corpus: str) -> str | None:
     """What is wrong with the sealed copy, without opening Chroma; None when nothing is."""
     try:
@@ -182,15 +197,20 @@ def _fault(folder: Path, corpus: str) -> str | None:
 
 
 def _vectors(
-    store: Store, embedder: Embedder, passages: Sequence[Passage], hashes: Mapping[str, str]
+    store: Store,
+    embedder: Embedder,
+    passages: Sequence[Passage],
+    hashes: Mapping[str, str],
+    builder: Embedder | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Passage id → vector; texts without a stored vector are embedded and kept."""
     known = store.vectors(embedder.name, sorted(set(hashes.values())))
     missing = {hashes[p.passage_id]: embedded_text(p) for p in passages if hashes[p.passage_id] not in known}
     keys = sorted(missing)
+    maker = builder if builder is not None and len(keys) > BULK else embedder
     for start in range(0, len(keys), BATCH):
         chunk = keys[start : start + BATCH]
-        made = dict(zip(chunk, embedder.embed([missing[key] for key in chunk]), strict=True))
+        made = dict(zip(chunk, maker.embed([missing[key] for key in chunk]), strict=True))
         store.put_vectors(embedder.name, made)
         known.update(made)
     return {passage_id: known[key] for passage_id, key in sorted(hashes.items())}

@@ -48,9 +48,7 @@ class Source(Frozen):
     title: str = Field(min_length=3)
     authors: str = ""
     journal: str = ""
-    published: str = Field(
-        pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$", description="YYYY, YYYY-MM or YYYY-MM-DD"
-    )
+    published: str = Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$", description="YYYY, YYYY-MM or YYYY-MM-DD")
     design: Design
     pmid: str = Field("", pattern=r"^\d*$")
     doi: str = Field("", pattern=r"^(10\..+)?$")

@@ -15,7 +15,8 @@ _NOT_DRUG_ENDINGS = ("ed", "ing", "ly", "s")  # "reached 3.4 mg", "weekly 1 mg"
 _TREATED_WITH = re.compile(
     r"(?:react(?:s|ed|ing)?\s+to|respon(?:d|ds|se|ses)\s+to|tak(?:e|es|en|ing)|given|giv(?:e|es|ing)|"
     r"start(?:s|ed|ing)?(?:\s+on)?|switch(?:es|ed|ing)?\s+to|treated\s+with|treatment\s+with|versus|vs\.?|"
-    r"drug|efficacy\s+of|effects?\s+of|adding|receiv(?:e|es|ed|ing)|prescribed|on)\s+(?:the\s+)?$",
+    r"drug|efficacy\s+of|effects?\s+of|adding|receiv(?:e|es|ed|ing)|prescribed|"
+    r"(?:adults|patients|people|put|those|women|men)\s+on)\s+(?:the\s+)?$",
     re.IGNORECASE,
 )
 

@@ -34,7 +34,10 @@ _EXPANSIONS: Final = tuple(
         (r"\bteen(?:s|ager|agers)?\b|\badolescents?\b", "adolescent"),
         (r"\bascvd\b|\bheart attacks?\b|\bcvd\b", "cardiovascular disease myocardial infarction"),
         (r"\bcopd\b", "chronic obstructive pulmonary disease"),
-        (r"\bstop(?:s|ped|ping)?\b|\bdrop(?:s|ped|ping)? ?outs?\b|\bquit\b", "discontinuation persistence"),
+        (
+            r"\bstop(?:s|ped|ping)?\b|\bdrop(?:s|ped|ping)? ?outs?\b|\bquit\b(?!\s+(?:smoking|cigarettes|tobacco))",
+            "discontinuation persistence",
+        ),
         (r"\bskip(?:s|ped|ping)?\b|\bmiss(?:es|ed|ing)? doses?\b|\bcomplian(?:ce|t)\b", "adherence"),
         (r"\bafford\w*\b|\bexpensive\b|\bprices?\b|\bcopay\w*\b", "cost access"),
         (r"\bhypertensi\w+\b|\bhigh blood pressure\b", "hypertension blood pressure"),

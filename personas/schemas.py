@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 
 from knowledge.schemas import Frozen
 
-
 _SHORT_FORM = re.compile(r"\s*(?P<attribute>[a-z0-9_]+)\s*(?P<operator>>=|<=|>|<|=)\s*(?P<value>[\w.+\- ]+?)\s*")
 
 
@@ -95,10 +94,10 @@ class Persona(Frozen):
     geography: str = ""
     synonyms: tuple[str, ...] = ()
     restrictions: tuple[str, ...] = ()
-    demographics: dict[str, Attribute] = {}
-    biomarkers: dict[str, Attribute] = {}
-    comorbidities: dict[str, Attribute] = {}
-    behaviours: dict[str, Attribute] = {}
+    demographics: dict[str, Attribute] = Field(default_factory=dict)
+    biomarkers: dict[str, Attribute] = Field(default_factory=dict)
+    comorbidities: dict[str, Attribute] = Field(default_factory=dict)
+    behaviours: dict[str, Attribute] = Field(default_factory=dict)
     correlations: tuple[Correlation, ...] = ()
     preferences: tuple[Preference, ...] = ()
     life_events: tuple[LifeEvent, ...] = ()

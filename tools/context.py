@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from knowledge.base import KnowledgeBase
 from knowledge.retrieval import LiteratureRetriever
@@ -20,8 +19,7 @@ def _silent(_fraction: float, _message: str) -> None:
 class ToolContext:
     """Seed, evidence view and libraries for one tool call.
 
-    `retriever` is a callable so that the index opens only when a tool asks for it. Fits may be kept in `cache_dir`:
-    they are functions of the evidence alone, so that a cached and a fresh one are the same.
+    `retriever` is a callable so that the index opens only when a tool asks for it.
     """
 
     knowledge: KnowledgeBase
@@ -29,7 +27,6 @@ class ToolContext:
     retriever: Callable[[], LiteratureRetriever]
     seed: int = 1
     view: EvidenceView = field(default_factory=EvidenceView)
-    cache_dir: Path | None = None
     progress: Callable[[float, str], None] = field(default=_silent, compare=False)
 
     def with_view(self, view: EvidenceView) -> ToolContext:

@@ -38,7 +38,7 @@ EXAMPLES = (
 # An answer is read from its top: bring the newest question to the upper edge of the conversation.
 SHOW_QUESTION = """() => {
   const asked = [...document.querySelectorAll('#chat .user')].pop();
-  const box = asked && asked.closest('[class*=bubble-wrap], .wrap');
+  const box = asked && asked.closest('.panel-wrap, .bubble-wrap');
   if (box) box.scrollTop += asked.getBoundingClientRect().top - box.getBoundingClientRect().top - 8;
 }"""
 

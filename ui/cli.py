@@ -30,10 +30,16 @@ app.add_typer(runs_app, name="runs")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-def _assistant() -> Assistant:
+def _assistant(*, one_question: bool = False) -> Assistant:
     from assistant.bootstrap import build_assistant
 
-    return build_assistant()
+    return build_assistant(progress=_say, one_question=one_question)
+
+
+def _say(_fraction: float, message: str) -> None:
+    """Long work tells a person what it is doing; a pipe stays clean."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{message} …\n")
 
 
 def _write(text: str) -> None:
@@ -64,7 +70,7 @@ def ask(
     from ui.faults import EXIT_CODES
 
     view = EvidenceView(as_of=_date(as_of), exclude=tuple(exclude or ()))
-    with _assistant() as assistant:
+    with _assistant(one_question=True) as assistant:
         answer = assistant.ask(Question(text=" ".join(question), seed=seed, view=view))
     if as_json:
         _write_json(answer.model_dump(mode="json"))

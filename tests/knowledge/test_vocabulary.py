@@ -146,6 +146,7 @@ def test_typing_error_is_never_far(word: str, known: str) -> None:
         ("React to Medicare cuts in April with riptide peptides", []),
         ("weight fell and reached 3.4 mg weekly 5 mg", []),
         ("SURMOUNT-1 in COVID-19", []),
+        ("adults on Qulofra, measured on the Rating scale", ["Qulofra"]),
         ("Compare zelvorumab and Zelvorumab", ["zelvorumab"]),
     ],
 )

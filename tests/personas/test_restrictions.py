@@ -90,7 +90,7 @@ def test_entailment_is_what_it_says(said: list[tuple[str, int]], operator: str, 
     def meets(age: float, item: Restriction) -> bool:
         return compare[item.operator](age, float(item.value))
 
-    grid = [step / 2 for step in range(0, 241)]
+    grid = [step / 2 for step in range(241)]
     inside = [age for age in grid if all(meets(age, item) for item in items)]
     if not inside:
         with pytest.raises(EmptyCohort):

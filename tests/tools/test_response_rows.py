@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from knowledge.schemas import ArmRole, Baseline, Design, Direction, Endpoint, Family, Seen, Source, Statistic, TrialArm
 from tools.response.assemble import MAX_CORRELATION, prepare, sampling_covariance
-from tools.response.rows import Row, Selection, select_rows
+from tools.response.rows import ArmLookup, Row, Selection, select_rows
 
 CONTINUOUS = Endpoint(
     endpoint_id="hba1c_change", label="HbA1c change", family=Family.CONTINUOUS, unit="%-points",
@@ -47,7 +47,7 @@ def placebo(**fields: Any) -> TrialArm:
 
 def selected(*arms: TrialArm, endpoint: Endpoint = CONTINUOUS) -> Selection:
     of_endpoint = [one for one in arms if one.endpoint == endpoint.endpoint_id]
-    return select_rows(of_endpoint, arms, endpoint, SOURCES)
+    return select_rows(of_endpoint, ArmLookup.of(arms), endpoint, SOURCES)
 
 
 def test_standard_errors_are_printed_or_imputed_from_the_typical_sd() -> None:
@@ -76,7 +76,7 @@ def test_without_any_sd_a_size_alone_is_not_enough() -> None:
 
 def test_size_is_taken_from_another_row_of_the_same_arm() -> None:
     rows = (arm(se=0.1), arm(trial="B 1", n=None), arm(trial="B 1", endpoint="weight_change", n=81))
-    selection = select_rows(rows[:2], rows, CONTINUOUS, SOURCES)
+    selection = select_rows(rows[:2], ArmLookup.of(rows), CONTINUOUS, SOURCES)
     assert selection.rows[1].se == pytest.approx(1.0 / 9)
 
 
@@ -88,7 +88,7 @@ def test_pooled_figures_and_withdrawal_trials_stay_out_but_reviews_of_one_trial_
         arm(trial="R 1", source_id="review", se=0.1),
     )
     assert [row.arm.trial for row in selection.rows] == ["R 1"]
-    assert selection.skipped == {"pools several trials": 2, "randomised withdrawal": 1}
+    assert selection.skipped == {"pools several trials": 2, "change not counted from an untreated start": 1}
 
 
 def test_one_figure_for_each_arm_and_visit() -> None:

@@ -21,6 +21,7 @@ from tools.response.fit import fit_prepared
 from tools.response.heldout import LEVELS, METHODS, Forecast, predict_held_out
 from tools.response.mixture import Prediction
 from tools.response.rows import Row
+from tools.response.threads import one_thread
 
 __all__ = ["LEVELS", "METHODS", "Backtest", "BacktestRow", "Forecast", "Score", "leave_one_trial_out", "score"]
 
@@ -99,6 +100,7 @@ def score(rows: Sequence[BacktestRow], method: str) -> Score:
     )
 
 
+@one_thread()
 def leave_one_trial_out(
     knowledge: KnowledgeBase,
     endpoint: str,

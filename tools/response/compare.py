@@ -25,12 +25,14 @@ from tools.response.estimates import (
 )
 from tools.response.features import FloatArray
 from tools.response.schemas import CompareInput, CompareResult
+from tools.response.threads import one_thread
 from tools.schemas import Chart, Estimate
 
 EVIDENCE_ROWS = 8
 
 
 @tool("compare_treatments", input=CompareInput, result=CompareResult, validation=VALIDATION)
+@one_thread()
 def compare_treatments(request: CompareInput, context: ToolContext) -> CompareResult:
     """Compare two to five treatments in the same cohort: which is better, by how much, and how surely.
 

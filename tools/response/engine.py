@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from knowledge.arms import EvidenceTable
 from knowledge.base import KnowledgeBase
 from knowledge.errors import NoEvidence
 from knowledge.schemas import Endpoint, EvidenceView, Family
@@ -23,7 +24,7 @@ from tools.response.individuals import Individuals, individuals
 from tools.response.mixture import Prediction
 from tools.response.posterior import Posterior
 from tools.response.reach import trials_of, warnings_beyond
-from tools.response.rows import Row, select_rows
+from tools.response.rows import ArmLookup, Row, select_rows
 from tools.response.treatments import Treatment, check_treatment
 
 # A drug without evidence borrows from its class when at least this many trials of the class are there.
@@ -74,8 +75,31 @@ class EndpointPrediction:
     warnings: tuple[str, ...]
 
 
-def prepare_endpoint(knowledge: KnowledgeBase, view: EvidenceView, endpoint_id: str) -> Prepared:
+@dataclass(frozen=True)
+class SharedTables:
+    """What all endpoints of an evidence view have in common: its rows, arms by label, studied doses by drug."""
+
+    table: EvidenceTable
+    lookup: ArmLookup
+    doses: Mapping[str, DoseRange]
+
+
+def shared_tables(knowledge: KnowledgeBase, view: EvidenceView) -> SharedTables:
+    """The tables of an evidence view."""
+    table = knowledge.arms.view(view)
+    return SharedTables(table, ArmLookup.of(table.arms), dose_ranges(table.arms, knowledge.vocabulary.drugs))
+
+
+def prepare_endpoint(
+    knowledge: KnowledgeBase, view: EvidenceView, endpoint_id: str, shared: SharedTables | None = None
+) -> Prepared:
     """Rows, arrays and names of one endpoint under an evidence view.
+
+    Parameters
+    ----------
+    knowledge, view : the evidence.
+    endpoint_id : endpoint.
+    shared : tables of that view where they have been made already.
 
     Raises
     ------
@@ -89,15 +113,15 @@ def prepare_endpoint(knowledge: KnowledgeBase, view: EvidenceView, endpoint_id: 
             f"{endpoint.family.value.replace('_', ' ')} endpoint.",
             "Ask for a change from baseline or for a share of people.",
         )
-    table = knowledge.arms.view(view)
-    drugs = knowledge.vocabulary.drugs
-    selection = select_rows(table.select(endpoint.endpoint_id), table.arms, endpoint, knowledge.sources)
+    shared = shared or shared_tables(knowledge, view)
+    arms, drugs = shared.table.select(endpoint.endpoint_id), knowledge.vocabulary.drugs
+    selection = select_rows(arms, shared.lookup, endpoint, knowledge.sources)
     if not selection.rows:
         raise NoEvidence(
             f"No published figure on {endpoint.label} can be used under this evidence view.",
             "Choose another endpoint, or widen the evidence view.",
         )
-    return prepare(endpoint, selection, drugs, dose_ranges(table.arms, drugs))
+    return prepare(endpoint, selection, drugs, shared.doses)
 
 
 class ResponseEngine:
@@ -116,15 +140,14 @@ class ResponseEngine:
         self.knowledge = knowledge
         self.view = view or EvidenceView()
         self._cache: FitCache = cache if cache is not None else _CACHES.get(knowledge, _SHARED_FITS)
-        self._table = knowledge.arms.view(self.view)
-        self._doses: dict[str, DoseRange] | None = None
+        self._shared = shared_tables(knowledge, self.view)
         self._prepared: dict[str, Prepared] = {}
         self._fits: dict[str, Posterior] = {}
 
     def prepared(self, endpoint_id: str) -> Prepared:
         """Rows and arrays of an endpoint (UnknownEndpoint, NoEvidence)."""
         if endpoint_id not in self._prepared:
-            self._prepared[endpoint_id] = prepare_endpoint(self.knowledge, self.view, endpoint_id)
+            self._prepared[endpoint_id] = prepare_endpoint(self.knowledge, self.view, endpoint_id, self._shared)
         return self._prepared[endpoint_id]
 
     def posterior(self, endpoint_id: str) -> Posterior:
@@ -135,7 +158,7 @@ class ResponseEngine:
 
     def treatment(self, name: str, dose: float | None = None, unit: str = "", frequency: str = "") -> Treatment:
         """Read and check a treatment (UnknownDrug, InvalidInput, ImpossibleDose)."""
-        return check_treatment(self.knowledge.vocabulary, self._dose_ranges(), name, dose, unit, frequency)
+        return check_treatment(self.knowledge.vocabulary, self._shared.doses, name, dose, unit, frequency)
 
     def predict(
         self,
@@ -280,7 +303,7 @@ class ResponseEngine:
     def endpoints_of(self, treatment: Treatment) -> tuple[str, ...]:
         """Endpoint ids of the vocabulary on which the view has a row of this treatment."""
         known = self.knowledge.vocabulary.endpoints
-        return tuple(name for name in self._table.endpoints_of(treatment.name) if name in known)
+        return tuple(name for name in self._shared.table.endpoints_of(treatment.name) if name in known)
 
     def check(self, endpoint_id: str, treatments: Sequence[Treatment]) -> None:
         """Raise NoEvidence (or UnknownEndpoint) when a prediction would; needs no fit."""
@@ -311,11 +334,6 @@ class ResponseEngine:
             f"with {label}.",
             hint,
         )
-
-    def _dose_ranges(self) -> dict[str, DoseRange]:
-        if self._doses is None:
-            self._doses = dose_ranges(self._table.arms, self.knowledge.vocabulary.drugs)
-        return self._doses
 
 
 def keep_fits(knowledge: KnowledgeBase, cache: FitCache) -> None:

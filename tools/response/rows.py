@@ -12,6 +12,8 @@ import numpy as np
 from knowledge.schemas import Design, Endpoint, Family, Seen, Source, Statistic, TrialArm
 
 # Figures that pool several trials stay out: those trials are rows already, and must not come back through a pooled
+# Randomised withdrawal, and trials after a lead-in that had already changed the outcome.
+NOT_FROM_START = frozenset({"withdrawal", "after_lead_in"})
 # figure when they are held out. Reviews and meta-analyses stay in where they report a single trial.
 POOLED_NAME = re.compile(r"\bpool(?:s|ed|ing)?\b|\btrials\b|\bmeta-?analys", re.IGNORECASE)
 # Statistics of one arm, by endpoint family.
@@ -67,18 +69,53 @@ class Selection:
         return sum(row.imputed for row in self.rows)
 
 
+@dataclass(frozen=True)
+class ArmLookup:
+    """What the rows of a view say about arms, whatever their endpoint.
+
+    Attributes
+    ----------
+    by_label : (trial, cohort, arm label) -> a row of that arm, also under cohort `all`.
+    sizes : (study key, arm label) -> participants, the fewest where rows differ (the cautious one).
+    """
+
+    by_label: Mapping[tuple[str, str, str], TrialArm]
+    sizes: Mapping[tuple[str, str], int]
+
+    @classmethod
+    def of(cls, everything: Sequence[TrialArm]) -> ArmLookup:
+        """Look-ups over all rows of a view; which row stands for an arm does not depend on their order."""
+        by_label: dict[tuple[str, str, str], TrialArm] = {}
+        sizes: dict[tuple[str, str], int] = {}
+        for arm in sorted(everything, key=_order):
+            by_label.setdefault((arm.trial, arm.cohort, arm.arm), arm)
+            by_label.setdefault((arm.trial, "all", arm.arm), arm)
+            if arm.n is not None:
+                key = (arm.study_key, arm.arm)
+                sizes[key] = min(arm.n, sizes.get(key, arm.n))
+        return cls(by_label, sizes)
+
+    def comparator(self, arm: TrialArm) -> TrialArm | None:
+        """A row of the arm that a difference is against, with its size; None when no row tells its treatment."""
+        label = arm.comparator_arm
+        found = self.by_label.get((arm.trial, arm.cohort, label)) or self.by_label.get((arm.trial, "all", label))
+        return None if found is None else self.with_size(found)
+
+    def with_size(self, arm: TrialArm) -> TrialArm:
+        """The row with the participants that another row of the same arm states, where it states none itself."""
+        n = self.sizes.get((arm.study_key, arm.arm)) if arm.n is None else None
+        return arm if n is None else arm.model_copy(update={"n": n})
+
+
 def select_rows(
-    arms: Sequence[TrialArm],
-    everything: Sequence[TrialArm],
-    endpoint: Endpoint,
-    sources: Mapping[str, Source],
+    arms: Sequence[TrialArm], lookup: ArmLookup, endpoint: Endpoint, sources: Mapping[str, Source]
 ) -> Selection:
     """Choose the rows of one endpoint.
 
     Parameters
     ----------
     arms : rows of the endpoint in the view.
-    everything : all rows of the view, to find out what a comparator arm was given.
+    lookup : what all rows of the view say about arms.
     endpoint : its family decides the scale.
     sources : by source id.
     """
@@ -89,8 +126,8 @@ def select_rows(
         pooled = source is not None and source.design is Design.POOLED_RCT
         if pooled or POOLED_NAME.search(arm.trial):
             skipped["pools several trials"] += 1
-        elif arm.design == "withdrawal":
-            skipped["randomised withdrawal"] += 1
+        elif arm.design in NOT_FROM_START:
+            skipped["change not counted from an untreated start"] += 1
         elif arm.statistic in MEANS[endpoint.family]:
             means.append(arm)
         elif endpoint.family is Family.CONTINUOUS and arm.statistic is Statistic.MEAN_DIFFERENCE:
@@ -99,10 +136,9 @@ def select_rows(
             skipped[f"statistic {arm.statistic.value} is not modelled"] += 1
     means = _one_per_visit(means, skipped)
     contrasts = _one_per_visit(contrasts, skipped)
-    sizes = _sizes(everything)
-    means = [_with_size(arm, sizes) for arm in means]
-    contrasts = [_with_size(arm, sizes) for arm in contrasts]
-    typical, told = typical_sd(means, contrasts, sizes) if endpoint.family is Family.CONTINUOUS else (None, 0)
+    means = [lookup.with_size(arm) for arm in means]
+    contrasts = [lookup.with_size(arm) for arm in contrasts]
+    typical, told = typical_sd(means, contrasts, lookup.sizes) if endpoint.family is Family.CONTINUOUS else (None, 0)
     rows = []
     for arm in means:
         row = _proportion_row(arm) if endpoint.family is Family.PROPORTION else _mean_row(arm, typical)
@@ -111,18 +147,15 @@ def select_rows(
         else:
             rows.append(row)
     known = {(row.arm.study_key, row.arm.arm, row.arm.weeks) for row in rows}
-    labels = _arms_by_label(everything)
     for arm in contrasts:
-        against = labels.get((arm.trial, arm.cohort, arm.comparator_arm)) or labels.get(
-            (arm.trial, "all", arm.comparator_arm)
-        )
+        against = lookup.comparator(arm)
         both = {(arm.study_key, arm.arm, arm.weeks), (arm.study_key, arm.comparator_arm, arm.weeks)}
         if both <= known:
             skipped["difference of two arms that are rows themselves"] += 1
         elif against is None:
             skipped["difference from an arm whose treatment is not known"] += 1
         else:
-            row = _contrast_row(arm, _with_size(against, sizes), typical)
+            row = _contrast_row(arm, against, typical)
             if row is None:
                 skipped["neither standard error nor number of participants"] += 1
             else:
@@ -179,22 +212,6 @@ def _one_per_visit(arms: Sequence[TrialArm], skipped: Counter[str]) -> list[Tria
     return kept
 
 
-def _sizes(everything: Sequence[TrialArm]) -> dict[tuple[str, str], int]:
-    """Participants by study and arm, from whatever row states them; the fewest where rows differ (the cautious one)."""
-    found: dict[tuple[str, str], int] = {}
-    for arm in everything:
-        if arm.n is not None:
-            key = (arm.study_key, arm.arm)
-            found[key] = min(arm.n, found.get(key, arm.n))
-    return found
-
-
-def _with_size(arm: TrialArm, sizes: Mapping[tuple[str, str], int]) -> TrialArm:
-    """The row with the number of participants that another row of the same arm states, where it has none itself."""
-    n = sizes.get((arm.study_key, arm.arm)) if arm.n is None else None
-    return arm if n is None else arm.model_copy(update={"n": n})
-
-
 def _mean_row(arm: TrialArm, typical: float | None) -> Row | None:
     if arm.se is not None:
         return Row(arm, None, arm.value, arm.se, False)
@@ -218,11 +235,3 @@ def _contrast_row(arm: TrialArm, against: TrialArm, typical: float | None) -> Ro
     if arm.n is None or other is None or typical is None:
         return None
     return Row(arm, against, arm.value, typical * float(np.sqrt(1.0 / arm.n + 1.0 / other)), True)
-
-
-def _arms_by_label(everything: Sequence[TrialArm]) -> dict[tuple[str, str, str], TrialArm]:
-    found: dict[tuple[str, str, str], TrialArm] = {}
-    for arm in sorted(everything, key=_order):
-        found.setdefault((arm.trial, arm.cohort, arm.arm), arm)
-        found.setdefault((arm.trial, "all", arm.arm), arm)
-    return found

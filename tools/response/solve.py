@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tools.response.features import FloatArray, Layout, ResponseData
 from tools.response.integration import integrate
 from tools.response.model import ResponseModel
 from tools.response.parameters import Priors
 from tools.response.posterior import Posterior
+from tools.response.threads import one_thread
 
 
 def fit(data: ResponseData, layout: Layout, priors: Priors, start: FloatArray | None = None) -> Posterior:
     """Integrate over the hyperparameters and solve the model at each node.
-
-    One thread: the matrices are small, so that threads cost more than they bring, and the numbers do not depend on how
-    many there are.
 
     Parameters
     ----------
@@ -24,7 +21,7 @@ def fit(data: ResponseData, layout: Layout, priors: Priors, start: FloatArray | 
     priors : of all hyperparameters.
     start : (H,) start of the optimiser; the prior mean when absent.
     """
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread():
         model = ResponseModel(data, layout, priors)
         nodes = integrate(model.value, model.value_and_gradient, model.priors.mean, model.priors.sd, start)
         solved = [model.node(eta) for eta in nodes.eta]

@@ -18,6 +18,7 @@ from tools.response.estimates import (
     mean_estimate,
 )
 from tools.response.schemas import ResponseResult, SimulateResponseInput, TreatmentInput
+from tools.response.threads import one_thread
 from tools.schemas import Estimate
 
 __all__ = ["compare_treatments", "simulate_treatment_response"]
@@ -27,6 +28,7 @@ EVIDENCE_ROWS = 12
 
 
 @tool("simulate_treatment_response", input=SimulateResponseInput, result=ResponseResult, validation=VALIDATION)
+@one_thread()
 def simulate_treatment_response(request: SimulateResponseInput, context: ToolContext) -> ResponseResult:
     """Predict how a cohort responds to a treatment, beside a comparator, from published trial arms.
 
