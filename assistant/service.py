@@ -115,7 +115,9 @@ class Assistant:
         return asked.model_copy(update={"text": text})
 
     def _run(self, question: Question, emit: Callable[[Event], None]) -> Answer:
-        from assistant.runner import run_agent  # LangGraph is imported when a question comes, not before
+        # The embedding model compiles in the background while LangGraph, which takes longest to import, is read.
+        self._parts.retriever()
+        from assistant.runner import run_agent
 
         def on_step(tool: str, step: StepRecord | None) -> None:
             kind: Literal["step_started", "step_finished"] = "step_started" if step is None else "step_finished"

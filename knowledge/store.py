@@ -1,4 +1,7 @@
-"""The rows that are the truth: sources, passages and vectors in SQLite. The dense index is only a cache of them."""
+"""The rows that are the truth: sources, passages, imported trial arms and vectors in SQLite.
+
+The dense index is only a cache of them.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from knowledge.errors import LiteratureError, StoreDamaged, StoreError
+from knowledge.migrations import MIGRATIONS
 from knowledge.schemas import Passage, Source
 
 if TYPE_CHECKING:
@@ -20,27 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE_NAME: Final = "knowledge.sqlite"
-MIGRATIONS: Final[tuple[str, ...]] = (
-    """
-    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE sources (source_id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE passages (
-        passage_id TEXT PRIMARY KEY,
-        source_id TEXT NOT NULL REFERENCES sources (source_id),
-        position INTEGER NOT NULL,
-        text_hash TEXT NOT NULL,
-        content TEXT NOT NULL
-    ) WITHOUT ROWID;
-    CREATE INDEX passages_by_source ON passages (source_id);
-    CREATE TABLE vectors (
-        text_hash TEXT NOT NULL,
-        embedder TEXT NOT NULL,
-        vector BLOB NOT NULL,
-        digest BLOB NOT NULL,
-        PRIMARY KEY (text_hash, embedder)
-    );
-    """,
-)  # one script for each schema version, in order; never edit one that was released
+SHIPPED: Final = "shipped"  # origin of rows that `sync` keeps equal to the files; their owner is nobody
+USER: Final = "user"  # origin of rows that an owner imported; `sync` never touches them
+LOCAL_OWNER: Final = "local"
 _BUSY_S = 5.0
 _CHUNK = 500  # SQLite allows 999 variables in a statement on older builds
 
@@ -120,7 +106,9 @@ class Store:
         return str(row[0]) if row else ""
 
     def sync(self, sources: Mapping[str, Source], passages: Iterable[Passage], *, corpus_hash: str = "") -> SyncReport:
-        """Make the rows equal to what is shipped, in one transaction; only what differs is written.
+        """Make the shipped rows equal to the files, in one transaction; only what differs is written.
+
+        What users imported is never touched.
 
         Parameters
         ----------
@@ -143,26 +131,29 @@ class Store:
             for position, passage in enumerate(passages)
         }
         with self._transaction():
-            old_sources = {row[0]: row[1:] for row in self._db.execute("SELECT source_id, content FROM sources")}
-            old_passages = {
-                row[0]: row[1:]
-                for row in self._db.execute("SELECT passage_id, source_id, position, text_hash, content FROM passages")
-            }
+            query = "SELECT source_id, content FROM sources WHERE origin = 'shipped'"
+            old_sources = {row[0]: row[1:] for row in self._db.execute(query)}
+            query = "SELECT passage_id, source_id, position, text_hash, content FROM passages WHERE origin = 'shipped'"
+            old_passages = {row[0]: row[1:] for row in self._db.execute(query)}
             added, changed = _difference(passage_rows, old_passages)
             removed = [passage_id for passage_id in old_passages if passage_id not in passage_rows]
             new_sources, changed_sources = _difference(source_rows, old_sources)
             self._db.executemany(
-                "INSERT INTO sources VALUES (?, ?) ON CONFLICT DO UPDATE SET content = excluded.content",
+                "INSERT INTO sources (source_id, origin, owner, content) VALUES (?, 'shipped', '', ?)"
+                " ON CONFLICT DO UPDATE SET content = excluded.content",
                 [(key, *source_rows[key]) for key in (*new_sources, *changed_sources)],
             )
-            self._db.executemany("DELETE FROM passages WHERE passage_id = ?", [(key,) for key in removed])
             self._db.executemany(
-                "INSERT INTO passages VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET source_id = excluded.source_id,"
+                "DELETE FROM passages WHERE passage_id = ? AND origin = 'shipped'", [(key,) for key in removed]
+            )
+            self._db.executemany(
+                "INSERT INTO passages (passage_id, origin, owner, source_id, position, text_hash, content)"
+                " VALUES (?, 'shipped', '', ?, ?, ?, ?) ON CONFLICT DO UPDATE SET source_id = excluded.source_id,"
                 " position = excluded.position, text_hash = excluded.text_hash, content = excluded.content",
                 [(key, *passage_rows[key]) for key in (*added, *changed)],
             )
             gone = [(key,) for key in old_sources if key not in source_rows]
-            self._db.executemany("DELETE FROM sources WHERE source_id = ?", gone)
+            self._db.executemany("DELETE FROM sources WHERE source_id = ? AND origin = 'shipped'", gone)
             self._db.execute("DELETE FROM vectors WHERE text_hash NOT IN (SELECT text_hash FROM passages)")
             self._db.execute(
                 "INSERT INTO meta VALUES ('corpus_hash', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -170,16 +161,35 @@ class Store:
             )
         return SyncReport(len(added), len(changed), len(removed))
 
-    def sources(self) -> dict[str, Source]:
-        """Source id → source."""
-        with self._translated():
-            rows = self._db.execute("SELECT source_id, content FROM sources ORDER BY source_id").fetchall()
-            return {source_id: Source.model_validate_json(content) for source_id, content in rows}
+    def sources(self, owner: str = LOCAL_OWNER) -> dict[str, Source]:
+        """Source id → source, of the shipped ones and those of `owner`.
 
-    def passages(self) -> tuple[Passage, ...]:
-        """All passages, in the order in which they were synced."""
+        A publication that is both shipped and imported is described as shipped; it is retracted if either says so.
+        """
+        merged = self.user_sources(owner)
+        query = "SELECT source_id, content FROM sources WHERE origin = 'shipped' ORDER BY source_id"
         with self._translated():
-            rows = self._db.execute("SELECT content, text_hash FROM passages ORDER BY position, passage_id").fetchall()
+            for source_id, content in self._db.execute(query):
+                source = Source.model_validate_json(content)
+                known = merged.get(source_id)
+                hidden = known is not None and known.retracted and not source.retracted
+                merged[source_id] = source.model_copy(update={"retracted": True}) if hidden else source
+        return dict(sorted(merged.items()))
+
+    def user_sources(self, owner: str = LOCAL_OWNER) -> dict[str, Source]:
+        """Source id → source, of those that `owner` imported."""
+        query = "SELECT source_id, content FROM sources WHERE origin = 'user' AND owner = ? ORDER BY source_id"
+        with self._translated():
+            return {key: Source.model_validate_json(content) for key, content in self._db.execute(query, (owner,))}
+
+    def passages(self, owner: str = LOCAL_OWNER) -> tuple[Passage, ...]:
+        """The shipped passages in the order in which they were synced, then those of `owner`."""
+        with self._translated():
+            query = (
+                "SELECT content, text_hash FROM passages WHERE origin = 'shipped' OR owner = ?"
+                " ORDER BY origin, position, passage_id"
+            )
+            rows = self._db.execute(query, (owner,)).fetchall()
             passages = tuple(Passage.model_validate_json(content) for content, _ in rows)
             for passage, (_, expected) in zip(passages, rows, strict=True):
                 if text_hash(embedded_text(passage)) != expected:
@@ -241,6 +251,17 @@ class Store:
         partial.replace(target)
 
     @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The database inside one transaction: committed at the end, or nothing changed."""
+        with self._transaction():
+            yield self._db
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a SELECT finds."""
+        with self._translated():
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._translated():
             self._db.execute("BEGIN IMMEDIATE")
@@ -266,7 +287,7 @@ class Store:
         except (sqlite3.DatabaseError, json.JSONDecodeError, ValueError) as error:
             raise StoreDamaged(
                 f"The store {self.path} is damaged ({type(error).__name__}: {str(error)[:120]}).",
-                "Move the file away and ask again: the shipped knowledge is read in anew.",
+                "Move the file away and ask again: the shipped knowledge is read in anew. Import your own files again.",
             ) from error
 
 

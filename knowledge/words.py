@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from knowledge.phrases import MIN_FUZZY_LETTERS
@@ -108,10 +108,11 @@ class WordIndex:
 
     def _split(self, text: str) -> list[str]:
         """Casefolded words without stop words; plurals of long words lose their "s"."""
-        words = (match.group().casefold() for match in _WORD.finditer(text))
-        return [_singular(word) for word in words if word not in self._stopwords]
+        stopwords = self._stopwords
+        return [_singular(word) for word in _WORD.findall(text.casefold()) if word not in stopwords]
 
 
+@lru_cache(maxsize=65_536)
 def _singular(word: str) -> str:
     if len(word) >= MIN_FUZZY_LETTERS - 1 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         return word[:-1]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import json
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -243,8 +247,21 @@ def runs_verify() -> None:
     _write(f"{count} runs, hash chain intact.")
 
 
+def _leave(ending: SystemExit) -> NoReturn:
+    """End the process without taking down, object by object, the frameworks it has loaded (half a second)."""
+    code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    atexit._run_exitfuncs()  # working copies of the index are removed there
+    os._exit(code)
+
+
 def main() -> None:
     """Entry point: typed errors become one sentence on standard error and an exit code."""
+    # Imports and the evidence tables make many objects that stay: looking through them again and again costs a tenth of
+    # a question's time.
+    gc.set_threshold(100_000, 20, 50)
     try:
         app()
     except CohortTwinError as error:
@@ -256,6 +273,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         raise SystemExit(130) from None
+    except SystemExit as ending:
+        _leave(ending)
     except BrokenPipeError:
         # The reader of our pipe went away (`cohort … | head`): nothing is wrong here.
         sys.stderr.close()

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -147,11 +148,28 @@ def test_a_migration_keeps_a_copy_of_what_was(path: Path) -> None:
     with Store(path) as store:
         store.sync({"pmid-1": source()}, [passage(1)], corpus_hash="a")
     with Store(path, migrations=(*MIGRATIONS, SECOND)) as store:
-        assert store.schema_version == 2
+        assert store.schema_version == len(MIGRATIONS) + 1
         assert store.passages() == (passage(1),)
-    with Store(path.with_name("knowledge.v1-snapshot.sqlite")) as copy:
-        assert copy.schema_version == 1
+    with Store(path.with_name(f"knowledge.v{len(MIGRATIONS)}-snapshot.sqlite")) as copy:
+        assert copy.schema_version == len(MIGRATIONS)
         assert (copy.passages(), copy.corpus_hash) == ((passage(1),), "a")
+
+
+def test_a_store_of_the_first_version_keeps_its_rows(path: Path) -> None:
+    key = text_hash(embedded_text(passage(1)))
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+        database.execute("INSERT INTO meta VALUES ('corpus_hash', 'a')")
+        database.execute("INSERT INTO sources VALUES ('pmid-1', ?)", (source().model_dump_json(),))
+        row = ("pmid-1#1", "pmid-1", 0, key, passage(1).model_dump_json())
+        database.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?)", row)
+        database.commit()
+    with Store(path) as store:
+        assert (store.passages(), store.sources(), store.corpus_hash) == ((passage(1),), {"pmid-1": source()}, "a")
+        assert store.rows("PRAGMA foreign_key_check") == []
+        assert store.sync({"pmid-1": source()}, [passage(1)], corpus_hash="a") == SyncReport(0, 0, 0)
+        assert store.sync({}, [], corpus_hash="b") == SyncReport(0, 0, 1)
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
@@ -160,7 +178,7 @@ def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     with pytest.raises(StoreError):
         Store(path, migrations=(*MIGRATIONS, f"{SECOND}; CREATE NONSENSE;"))
     with Store(path) as store:
-        assert store.schema_version == 1
+        assert store.schema_version == len(MIGRATIONS)
         assert store.passages() == (passage(1),)
 
 
