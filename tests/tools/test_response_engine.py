@@ -29,6 +29,7 @@ from knowledge.schemas import (
 from knowledge.vocabulary import Vocabulary
 from tools.response.engine import ResponseEngine, engine_for, keep_fits
 from tools.response.fit import DirectoryFitCache, MemoryFitCache, fit_key
+from tools.response.reach import extrapolation_warnings
 
 DRUGS = {
     "placebo": Drug(name="placebo", drug_class="placebo"),
@@ -186,9 +187,11 @@ def test_beyond_the_evidence_is_said_and_widens(engine: ResponseEngine) -> None:
     late = interval(engine, "alpha", 20.0, weeks=40.0)
     assert any("40 weeks is beyond the evidence" in warning and "26 weeks" in warning for warning in late.warnings)
     outside = interval(engine, "alpha", 20.0, age=85.0)
-    assert any("mean age (85)" in warning and "52 to 70" in warning for warning in outside.warnings)
+    said = extrapolation_warnings([(outside.endpoint, item) for item in outside.outside])
+    assert any("mean age (85 years)" in warning and "52 to 70" in warning for warning in said)
     far = interval(engine, "alpha", 20.0, baseline=11.0)
-    assert any("mean hba1c (11)" in warning for warning in far.warnings)
+    assert [(item.attribute, item.value) for item in far.outside] == [("HbA1c", 11.0)]
+    assert inside.outside == ()
     assert width(far) > width(inside)
     assert width(outside) > width(inside)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from knowledge.errors import InvalidInput, NoEvidence
@@ -10,6 +11,7 @@ from personas.cohort import Cohort
 from tools.response.cohorts import cohort_covariates
 from tools.response.engine import ResponseEngine
 from tools.response.estimates import EndpointResult, predict_endpoint
+from tools.response.reach import extrapolation_warnings
 from tools.response.schemas import MissingEndpoint, TreatmentInput
 from tools.response.treatments import Treatment
 
@@ -103,16 +105,30 @@ def assumptions_of(
         "other treatment people have, it is that of the average trial. Estimands are as published, treatment policy "
         "first where a trial gives several."
     )
-    for result in results:
-        prepared = engine.prepared(result.endpoint.endpoint_id)
-        selection = prepared.selection
-        if selection.imputed:
-            found.append(
-                f"{result.endpoint.label}: {selection.imputed} of {len(selection.rows)} figures were published without "
-                f"a standard error; theirs comes from the number of participants and the typical person-to-person SD "
-                f"({selection.individual_sd:.3g} {result.endpoint.unit})."
-            )
-        if selection.skipped:
-            reasons = ", ".join(f"{count} ({reason})" for reason, count in sorted(selection.skipped.items()))
-            found.append(f"{result.endpoint.label}: published rows that were left out: {reasons}.")
+    selections = [engine.prepared(result.endpoint.endpoint_id).selection for result in results]
+    imputed = [
+        f"{selection.imputed} of {len(selection.rows)} for {result.endpoint.label} "
+        f"(SD {selection.individual_sd:.3g} {result.endpoint.unit})"
+        for result, selection in zip(results, selections, strict=True)
+        if selection.imputed
+    ]
+    if imputed:
+        found.append(
+            "Figures published without a standard error got one from the number of participants and the typical "
+            f"person-to-person SD: {'; '.join(imputed)}."
+        )
+    skipped: Counter[str] = Counter()
+    for selection in selections:
+        skipped.update(selection.skipped)
+    if skipped:
+        used = sum(len(selection.rows) for selection in selections)
+        reasons = "; ".join(f"{count} {reason}" for reason, count in skipped.most_common())
+        found.append(f"{used} published figures on these outcomes were used, {skipped.total()} were not: {reasons}.")
     return tuple(dict.fromkeys(found))
+
+
+def warnings_of(results: Sequence[EndpointResult]) -> tuple[str, ...]:
+    """Warnings of all endpoints, each said once."""
+    said = dict.fromkeys(warning for result in results for warning in result.predicted.warnings)
+    outside = [(result.endpoint, item) for result in results for item in result.predicted.outside]
+    return (*said, *extrapolation_warnings(outside))

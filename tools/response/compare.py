@@ -11,7 +11,14 @@ from knowledge.schemas import Direction
 from personas.cohort import Cohort
 from tools.context import ToolContext
 from tools.registry import tool
-from tools.response.asking import assumptions_of, choose_endpoints, predict_endpoints, read_treatment, refuse_doubles
+from tools.response.asking import (
+    assumptions_of,
+    choose_endpoints,
+    predict_endpoints,
+    read_treatment,
+    refuse_doubles,
+    warnings_of,
+)
 from tools.response.charts import comparison_chart, rank_chart
 from tools.response.engine import engine_for
 from tools.response.estimates import (
@@ -63,14 +70,14 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
         for index, slug in enumerate(slugs):
             estimates += individual_estimates(result, index, name, f".{slug}", cohort, engine)
         charts.append(comparison_chart(result.endpoint, means))
-        if result.endpoint.direction is not Direction.NEUTRAL:
+        if result.endpoint.direction is not Direction.NEUTRAL and len(treatments) > 2:
             charts.append(rank_chart(result.endpoint, treatments, rank_probabilities(_benefit(result))))
     return CompareResult(
         title=f"{cohort.label}: {' versus '.join(t.label for t in treatments)}, {request.horizon_weeks:g} weeks",
         estimates=tuple(estimates),
         charts=tuple(charts),
         assumptions=assumptions_of(engine, results, treatments),
-        warnings=tuple(dict.fromkeys(warning for result in results for warning in result.predicted.warnings)),
+        warnings=warnings_of(results),
         source_ids=tuple(dict.fromkeys(source for result in results for source in result.source_ids)),
         treatments=tuple(treatment.label for treatment in treatments),
         evidence=tuple(weight for result in results for weight in evidence_weights(result, EVIDENCE_ROWS)),

@@ -23,7 +23,7 @@ from tools.response.fit import FitCache, MemoryFitCache, fit_prepared
 from tools.response.individuals import Individuals, individuals
 from tools.response.mixture import Prediction
 from tools.response.posterior import Posterior
-from tools.response.reach import trials_of, warnings_beyond
+from tools.response.reach import Outside, outside_trials, trials_of, warnings_beyond
 from tools.response.rows import ArmLookup, Row, select_rows
 from tools.response.treatments import Treatment, check_treatment
 
@@ -64,6 +64,7 @@ class EndpointPrediction:
     prediction : joint distribution of the cohort means, in the order of `treatments`.
     trials_of_drug, trials_of_class : by treatment; for controls the number of trials with a control arm.
     warnings : full sentences.
+    outside : covariates for which the prediction is an extrapolation.
     """
 
     endpoint: Endpoint
@@ -73,6 +74,7 @@ class EndpointPrediction:
     trials_of_drug: tuple[int, ...]
     trials_of_class: tuple[int, ...]
     warnings: tuple[str, ...]
+    outside: tuple[Outside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ class ResponseEngine:
             variance = prediction.sampling_variance(np.full(len(arms), float(n)), prepared.data.individual_sd)
             prediction = posterior.predict(arms, sampling_variance=variance)
         rows = prepared.selection.rows
-        warnings += warnings_beyond(prepared, treatments, designs[0].covariates, weeks)
+        warnings += warnings_beyond(prepared, treatments, weeks)
         return EndpointPrediction(
             endpoint=prepared.endpoint,
             treatments=tuple(treatments),
@@ -202,6 +204,7 @@ class ResponseEngine:
             trials_of_drug=tuple(len(trials_of(rows, treatment, by_class=False)) for treatment in treatments),
             trials_of_class=tuple(len(trials_of(rows, treatment, by_class=True)) for treatment in treatments),
             warnings=tuple(dict.fromkeys(warnings)),
+            outside=outside_trials(prepared, designs[0].covariates),
         )
 
     def designs(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from knowledge.schemas import TrialArm
+from knowledge.schemas import Endpoint, TrialArm
+from personas.units import attribute_info, attribute_label
 from tools.response.assemble import Prepared
 from tools.response.rows import Row
 from tools.response.treatments import Treatment
@@ -28,10 +30,8 @@ def trials_of(rows: Sequence[Row], treatment: Treatment, *, by_class: bool) -> s
     return {row.arm.trial for row in rows if informs(row.arm) or informs(row.against)}
 
 
-def warnings_beyond(
-    prepared: Prepared, treatments: Sequence[Treatment], covariates: Mapping[str, float | None], weeks: float
-) -> list[str]:
-    """Warnings about time and cohorts beyond the evidence."""
+def warnings_beyond(prepared: Prepared, treatments: Sequence[Treatment], weeks: float) -> list[str]:
+    """Warnings about time beyond the evidence."""
     warnings = []
     for treatment in treatments:
         if treatment.drug_class is None:
@@ -46,14 +46,47 @@ def warnings_beyond(
                 f"{weeks:g} weeks is beyond the evidence: the longest trial of {treatment.drug_class} with "
                 f"{prepared.endpoint.label} lasts {max(seen):g} weeks."
             )
+    return warnings
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A mean of the cohort that lies outside the means of the trials behind a prediction.
+
+    `value`, `low` and `high` are in `unit`.
+    """
+
+    attribute: str
+    unit: str
+    value: float
+    low: float
+    high: float
+
+
+def outside_trials(prepared: Prepared, covariates: Mapping[str, float | None]) -> tuple[Outside, ...]:
+    """Covariates for which the prediction is an extrapolation."""
+    found = []
     for name in prepared.scales.outside(covariates):
         scale = next(scale for scale in prepared.scales.scales if scale.name == name)
         value = covariates[name]
         if name in ("year", "log_weeks") or value is None:
             continue
-        what = prepared.endpoint.baseline if name == "baseline" else name
-        warnings.append(
-            f"The cohort's mean {what} ({value:.3g}) lies outside the trials' means ({scale.low:.3g} to "
-            f"{scale.high:.3g}); the prediction of {prepared.endpoint.label} is an extrapolation."
+        attribute = prepared.endpoint.baseline if name == "baseline" else name
+        info = attribute_info(attribute)
+        found.append(Outside(attribute_label(attribute), info.unit if info else "", value, scale.low, scale.high))
+    return tuple(found)
+
+
+def extrapolation_warnings(outside: Sequence[tuple[Endpoint, Outside]]) -> tuple[str, ...]:
+    """One sentence for each attribute, naming the endpoints it concerns."""
+    attributes = dict.fromkeys(item.attribute for _, item in outside)
+    sentences = []
+    for attribute in attributes:
+        of_it = [(endpoint, item) for endpoint, item in outside if item.attribute == attribute]
+        first = of_it[0][1]
+        ranges = dict.fromkeys(f"{endpoint.label} {item.low:.3g} to {item.high:.3g}" for endpoint, item in of_it)
+        sentences.append(
+            f"The cohort's mean {attribute} ({first.value:.3g} {first.unit}) lies outside the means of the trials behind "
+            f"the prediction ({'; '.join(ranges)}): an extrapolation."
         )
-    return warnings
+    return tuple(sentences)

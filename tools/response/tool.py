@@ -5,7 +5,14 @@ from __future__ import annotations
 from personas.cohort import Cohort
 from tools.context import ToolContext
 from tools.registry import tool
-from tools.response.asking import assumptions_of, choose_endpoints, predict_endpoints, read_treatment, refuse_doubles
+from tools.response.asking import (
+    assumptions_of,
+    choose_endpoints,
+    predict_endpoints,
+    read_treatment,
+    refuse_doubles,
+    warnings_of,
+)
 from tools.response.charts import fan_chart, fan_weeks, forest_chart, responder_chart
 from tools.response.cohorts import cohort_covariates
 from tools.response.compare import compare_treatments
@@ -77,7 +84,7 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
         estimates=tuple(estimates),
         charts=(*charts, responders) if responders is not None else tuple(charts),
         assumptions=assumptions_of(engine, results, treatments),
-        warnings=tuple(dict.fromkeys(warning for result in results for warning in result.predicted.warnings)),
+        warnings=warnings_of(results),
         source_ids=tuple(dict.fromkeys(source for result in results for source in result.source_ids)),
         treatment=treatments[0].label,
         comparator=treatments[1].label,
