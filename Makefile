@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export CT_QUESTION := $(value Q)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: ask serve test test-slow eval bench check setup setup-dev clean
+.PHONY: ask serve test test-slow eval bench calibrate check setup setup-dev clean
 
 ask: $(VENV)/.ready
 	@if [ -z "$$CT_QUESTION" ]; then echo 'Ask like this: make ask Q="How would adults with type 2 diabetes react to …?"' >&2; exit 2; fi
@@ -26,6 +26,9 @@ eval: $(VENV)/.ready-dev
 
 bench: $(VENV)/.ready-dev
 	@$(BIN)/python -m evals bench $(BENCH_ARGS)
+
+calibrate: $(VENV)/.ready-dev
+	@$(BIN)/python -m evals calibrate
 
 check: $(VENV)/.ready-dev
 	@$(BIN)/ruff check .

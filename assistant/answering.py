@@ -37,7 +37,7 @@ class AnswerBuilder:
         text = outcome.text or _fallback(outcome)
         text, citations = self._cite(text, results)
         headline, sections = parse_markdown(text)
-        confidence = assess(results)
+        confidence = assess(results, self._knowledge.vocabulary.endpoints)
         assumptions = _unique(note for result in results for note in result.assumptions) + _planner_notes(outcome)
         limits = _unique(warning for result in results for warning in result.warnings) + outcome.notes + (NOT_ADVICE,)
         if outcome.status in (Status.ANSWERED, Status.PARTIAL):

@@ -56,7 +56,9 @@ def run_agent(
         try:
             for update in graph.stream(
                 {"messages": messages},
-                config={"recursion_limit": settings.max_model_calls * GRAPH_STEPS_PER_MODEL_CALL},
+                # One tool at a time, in the order asked for: they are bound by the processor, and the same question
+                # must leave the same record.
+                config={"recursion_limit": settings.max_model_calls * GRAPH_STEPS_PER_MODEL_CALL, "max_concurrency": 1},
                 stream_mode="values",
             ):
                 messages = update["messages"]

@@ -41,6 +41,31 @@ def run(
 
 
 @app.command()
+def calibrate(
+    endpoint: Annotated[list[str] | None, typer.Option(help="Only these endpoint ids; the other curves stay.")] = None,
+) -> None:
+    """Backtest the response engine (each trial predicted from the others) and write its confidence curves."""
+    from knowledge.base import load_knowledge
+    from tools.response.calibrate import endpoints_to_calibrate, make_curve, write_calibrations
+    from tools.response.confidence import calibrations
+
+    knowledge = load_knowledge()
+    curves = dict(calibrations())
+    for name in endpoint or endpoints_to_calibrate(knowledge):
+        curve = make_curve(knowledge, name)
+        if curve is None:
+            curves.pop(name, None)
+            _line(f"{name}: too few trials or no MCID, no curve")
+            continue
+        curves[name] = curve
+        write_calibrations(curves)
+        _line(
+            f"{name}: {curve.n_arms} arms of {curve.n_trials} trials, MAE {curve.mean_absolute_error:.2f} {curve.unit}, "
+            f"90 % interval covers {100 * curve.coverage:.0f} %, Brier {curve.brier:.3f} (constant {curve.brier_constant:.3f})"
+        )
+
+
+@app.command()
 def bench(
     runs: Annotated[int, typer.Option(min=2, max=50, help="Interleaved repetitions.")] = 5,
 ) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 from knowledge.schemas import Endpoint, Family
 from personas.cohort import Cohort
 from tools.response.cohorts import cohort_covariates, patient_covariates, pick_patients
+from tools.response.confidence import calibrations
 from tools.response.engine import EndpointPrediction, Influence, ResponseEngine
 from tools.response.features import FloatArray
+from tools.response.fit import MODEL_VERSION
 from tools.response.responders import Response, response_share, responses_of
-from tools.response.schemas import EvidenceWeight
+from tools.response.schemas import EvidenceWeight, MeasuredConfidence
 from tools.response.treatments import Treatment
 from tools.schemas import Estimate, Kind, Level, Validation
 
@@ -69,6 +71,25 @@ def mean_estimate(result: EndpointResult, index: int, estimate_id: str, cohort: 
     """The cohort mean of one treatment: median and 90 % predictive interval."""
     point, lower, upper = result.predicted.prediction.quantiles(TAILS)[:, index]
     return _estimate(result, estimate_id, cohort, index, (point, lower, upper), result.endpoint.label)
+
+
+def measured_confidence(result: EndpointResult, mean: Estimate, evidence_hash: str) -> MeasuredConfidence | None:
+    """The backtest's frequency for this prediction; None where none was measured on this very evidence."""
+    curve = calibrations().get(result.endpoint.endpoint_id)
+    if curve is None or curve.evidence_hash != evidence_hash or curve.model_version != MODEL_VERSION:
+        return None
+    if mean.lower is None or mean.upper is None:
+        return None
+    probability, n_arms = curve.probability(curve.reported_half_width((mean.upper - mean.lower) / 2))
+    return MeasuredConfidence(
+        endpoint=curve.endpoint,
+        tolerance=curve.tolerance,
+        unit=curve.unit,
+        probability=probability,
+        n_arms=n_arms,
+        n_arms_total=curve.n_arms,
+        n_trials_total=curve.n_trials,
+    )
 
 
 def difference_estimate(result: EndpointResult, first: int, second: int, estimate_id: str, cohort: Cohort) -> Estimate:

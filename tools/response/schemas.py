@@ -66,6 +66,18 @@ class MissingEndpoint(Frozen):
     reason: str
 
 
+class MeasuredConfidence(Frozen):
+    """How often held-out predictions like this one were within the tolerance of what was published."""
+
+    endpoint: str
+    tolerance: float = Field(description="in `unit`: the endpoint's minimal clinically important difference")
+    unit: str
+    probability: float = Field(ge=0, le=1)
+    n_arms: int = Field(description="held-out arms in this step of the curve")
+    n_arms_total: int
+    n_trials_total: int
+
+
 class ResponseResult(ToolResult):
     """Predicted response of a cohort, with the trials that carry it."""
 
@@ -73,6 +85,7 @@ class ResponseResult(ToolResult):
     comparator: str
     evidence: tuple[EvidenceWeight, ...] = ()
     missing_endpoints: tuple[MissingEndpoint, ...] = ()
+    confidence: tuple[MeasuredConfidence, ...] = ()
 
 
 class CompareResult(ToolResult):
@@ -81,3 +94,4 @@ class CompareResult(ToolResult):
     treatments: tuple[str, ...]
     evidence: tuple[EvidenceWeight, ...] = ()
     missing_endpoints: tuple[MissingEndpoint, ...] = ()
+    confidence: tuple[MeasuredConfidence, ...] = ()

@@ -23,10 +23,11 @@ from tools.response.estimates import (
     evidence_weights,
     individual_estimates,
     mean_estimate,
+    measured_confidence,
 )
-from tools.response.schemas import ResponseResult, SimulateResponseInput, TreatmentInput
+from tools.response.schemas import MeasuredConfidence, ResponseResult, SimulateResponseInput, TreatmentInput
 from tools.response.threads import one_thread
-from tools.schemas import Estimate
+from tools.schemas import Estimate, Validation
 
 __all__ = ["compare_treatments", "simulate_treatment_response"]
 
@@ -58,6 +59,7 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
     results, missing = predict_endpoints(engine, endpoints, treatments, cohort, request.horizon_weeks, context.progress)
     predicted_ids = {result.endpoint.endpoint_id for result in results}
     estimates: list[Estimate] = []
+    confidence: list[MeasuredConfidence] = []
     charts = []
     for result in results:
         name = result.endpoint.endpoint_id
@@ -67,6 +69,10 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
             mean_estimate(result, 1, f"{name}.control", cohort),
             difference_estimate(result, 0, 1, f"{name}.difference", cohort),
         ]
+        measured = measured_confidence(result, mean, engine.prepared(name).evidence_hash)
+        if measured is not None:
+            confidence.append(measured)
+            estimates[-3] = mean.model_copy(update={"validation": Validation.CALIBRATED})
         persons = individual_estimates(result, 0, name, "", cohort, engine)
         if name == "weight_change" and "weight_percent_change" in predicted_ids:
             # Shares of weight lost come from the % endpoint where there is one.
@@ -90,4 +96,5 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
         comparator=treatments[1].label,
         evidence=tuple(weight for result in results for weight in evidence_weights(result, EVIDENCE_ROWS)),
         missing_endpoints=missing,
+        confidence=tuple(confidence),
     )

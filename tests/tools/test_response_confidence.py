@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.confidence import NOT_CALIBRATED, assess
+from knowledge.base import KnowledgeBase
+from knowledge.schemas import EvidenceView
+from personas.library import PersonaLibrary
+from tools.context import ToolContext
+from tools.response.calibrate import fit_steps
+from tools.response.confidence import Calibration, Step, calibrations
+from tools.response.engine import prepare_endpoint
+from tools.response.fit import MODEL_VERSION
+from tools.response.tool import simulate_treatment_response
+from tools.schemas import Validation
+
+REQUEST = {
+    "cohort": {"persona_id": "t2d_adults"},
+    "treatment": {"intervention": "semaglutide", "dose": 1, "dose_unit": "mg"},
+    "horizon_weeks": 30,
+}
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 10), st.booleans()), min_size=1, max_size=80))
+def test_steps_never_rise_and_never_say_never(rows: list[tuple[float, bool]]) -> None:
+    widths, hits = np.array([w for w, _ in rows]), np.array([float(h) for _, h in rows])
+    steps = fit_steps(widths, hits)
+    shares = [step.probability for step in steps]
+    assert all(0 < share < 1 for share in shares)
+    assert all(one >= other - 1e-12 for one, other in pairwise(shares))
+    assert sum(step.n for step in steps) == len(rows)
+    assert steps[-1].half_width == widths.max()
+
+
+def test_a_known_frequency_is_found_again() -> None:
+    rng = np.random.default_rng(3)
+    widths = rng.uniform(0.2, 2.0, 6000)
+    truth = np.where(widths < 1.0, 0.9, 0.4)
+    steps = fit_steps(widths, (rng.uniform(size=6000) < truth).astype(float))
+
+    def read(width: float) -> float:
+        return next(step.probability for step in steps if width <= step.half_width)
+
+    assert read(0.6) == pytest.approx(0.9, abs=0.04)
+    assert read(1.5) == pytest.approx(0.4, abs=0.04)
+
+
+def test_wider_than_anything_seen_takes_the_last_step() -> None:
+    curve = Calibration(
+        endpoint="hba1c_change", tolerance=0.5, unit="%-points", evidence_hash="x", model_version="1", n_arms=30, n_trials=15,
+        typical_n=100, individual_sd=1.0, mean_absolute_error=0.2, coverage=0.9, brier=0.1, brier_constant=0.2,
+        steps=(Step(half_width=0.5, probability=0.9, n=20), Step(half_width=1.0, probability=0.5, n=10)),
+    )  # fmt: skip
+    assert curve.probability(9.0) == (0.5, 10)
+    assert curve.reported_half_width(0.5) == pytest.approx(np.hypot(0.5, 1.6448536 * 0.1))
+
+
+def test_the_shipped_curves_belong_to_the_shipped_evidence(shipped: KnowledgeBase) -> None:
+    curves = calibrations()
+    assert {"hba1c_change", "weight_change"} <= set(curves)
+    for name, curve in curves.items():
+        prepared = prepare_endpoint(shipped, EvidenceView(), name)
+        assert curve.evidence_hash == prepared.evidence_hash, f"{name}: run make calibrate"
+        assert curve.model_version == MODEL_VERSION
+        assert curve.brier <= curve.brier_constant + 0.02, f"{name}: the curve is worse than always saying the same"
+        assert curve.coverage > 0.8
+
+
+def _context(shipped: KnowledgeBase, library: PersonaLibrary, view: EvidenceView | None = None) -> ToolContext:
+    def no_retriever() -> object:
+        raise AssertionError("the response tools read no passages")
+
+    return ToolContext(shipped, library, no_retriever, view=view or EvidenceView())  # type: ignore[arg-type]
+
+
+def test_confidence_is_given_on_the_evidence_it_was_measured_on(
+    shipped: KnowledgeBase, library: PersonaLibrary
+) -> None:
+    request = simulate_treatment_response.parse(REQUEST)
+    result = simulate_treatment_response(request, _context(shipped, library))
+    measured = {item.endpoint: item for item in result.confidence}
+    assert measured["hba1c_change"].tolerance == 0.5
+    mean = next(e for e in result.estimates if e.id == "hba1c_change.mean")
+    assert mean.validation is Validation.CALIBRATED
+    assert next(e for e in result.estimates if e.id == "nausea.mean").validation is Validation.VERIFIED
+    told = assess([result], shipped.vocabulary.endpoints)
+    assert told.calibrated
+    assert told.probability == measured["hba1c_change"].probability
+    assert "nausea" in told.sentence
+
+
+def test_another_evidence_view_has_no_measured_confidence(shipped: KnowledgeBase, library: PersonaLibrary) -> None:
+    view = EvidenceView(exclude=("SUSTAIN*",))
+    result = simulate_treatment_response(simulate_treatment_response.parse(REQUEST), _context(shipped, library, view))
+    assert result.confidence == ()
+    assert assess([result], shipped.vocabulary.endpoints).sentence == NOT_CALIBRATED

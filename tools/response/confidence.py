@@ -1,0 +1,86 @@
+"""Calibrated confidence: how often a published cohort mean fell within a tolerance of its held-out prediction.
+
+The tolerance is the endpoint's minimal clinically important difference. Held-out predictions come from the backtest that
+leaves one trial out; the share of hits is fitted as a non-increasing step function of the width of the 90 % interval
+(isotonic regression, Barlow et al 1972), each step shrunk as Laplace did so that no step says never or always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field, TypeAdapter
+from scipy.special import ndtri
+
+from knowledge.errors import DataError
+from knowledge.schemas import Frozen
+
+FILE = Path(__file__).with_name("confidence.json")
+LEVEL = 0.9
+_Z = float(ndtri(0.5 + LEVEL / 2))
+
+
+class Step(Frozen):
+    """Predictions whose 90 % half-width is at most `half_width`, and how often they were right."""
+
+    half_width: float
+    probability: float = Field(ge=0, le=1)
+    n: int
+
+
+class Calibration(Frozen):
+    """The confidence curve of one endpoint.
+
+    Attributes
+    ----------
+    tolerance, unit : what 'right' means.
+    evidence_hash, model_version : what it was measured on; anything else makes it stale.
+    typical_n : participants of a typical arm, whose sampling error is part of what a trial reports.
+    individual_sd : typical person-to-person SD.
+    coverage : share of held-out arms inside their 90 % interval.
+    brier, brier_constant : Brier score of the curve when it is fitted without the trials it is judged on (five folds by
+        trial), and of always saying the overall share.
+    """
+
+    endpoint: str
+    tolerance: float
+    unit: str
+    evidence_hash: str
+    model_version: str
+    n_arms: int
+    n_trials: int
+    typical_n: float
+    individual_sd: float
+    mean_absolute_error: float
+    coverage: float
+    brier: float
+    brier_constant: float
+    steps: tuple[Step, ...]
+
+    def probability(self, half_width: float) -> tuple[float, int]:
+        """Measured frequency for a prediction of this 90 % half-width, and the arms of that step of the curve."""
+        for step in self.steps:
+            if half_width <= step.half_width:
+                return step.probability, step.n
+        return self.steps[-1].probability, self.steps[-1].n
+
+    def reported_half_width(self, half_width: float) -> float:
+        """Half-width of what a trial of typical size would report: sampling error added to that of the mean."""
+        return float(np.hypot(half_width, _Z * self.individual_sd / np.sqrt(self.typical_n)))
+
+
+CURVES = TypeAdapter(dict[str, Calibration])
+
+
+@lru_cache(maxsize=1)
+def calibrations() -> Mapping[str, Calibration]:
+    """The shipped curves by endpoint; none when the file is not there (DataError when it is damaged)."""
+    if not FILE.exists():
+        return {}
+    try:
+        return CURVES.validate_json(FILE.read_bytes())
+    except ValueError as error:
+        raise DataError(f"{FILE.name} cannot be read.", "Make it again with: make calibrate") from error
