@@ -45,10 +45,10 @@ def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> 
 
 
 def _sentence(measured: MeasuredConfidence, endpoint: Endpoint) -> str:
-    words = language.sentence_case(language.likelihood(measured.probability))
+    shown = round(measured.probability, 2)
     return (
-        f"{endpoint.label}: {words.lower()} right to within {measured.tolerance:g} {endpoint.unit}. When "
+        f"{language.sentence_case(endpoint.label)}: {language.likelihood(shown)} right to within {measured.tolerance:g} {endpoint.unit}. When "
         f"{measured.n_arms_total} published arms of {measured.n_trials_total} trials were predicted without their trial having "
         f"been read, those with an interval as wide as this one were within {measured.tolerance:g} {endpoint.unit} "
-        f"{language.percent(measured.probability)} of the time ({measured.n_arms} arms)."
+        f"{language.percent(shown)} of the time ({measured.n_arms} arms)."
     )

@@ -23,7 +23,9 @@ ARM_COLUMNS = (
 )  # fmt: skip
 BASELINE_COLUMNS = tuple(name for name in Baseline.model_fields if name != "endpoint")
 _BASELINE_CELLS = (*BASELINE_COLUMNS, "baseline_value")
-ESTIMANDS = frozenset({"treatment_policy", "on_treatment", "itt_locf", "itt_mmrm", "baseline_carried_forward", "unspecified"})
+ESTIMANDS = frozenset(
+    {"treatment_policy", "on_treatment", "itt_locf", "itt_mmrm", "baseline_carried_forward", "unspecified"}
+)
 CATEGORICAL = frozenset({"sex", "ethnicity", "region"})
 LARGEST_RATIO = 100.0  # a hazard, odds or risk ratio beyond it is a slip of the decimal point
 

@@ -151,17 +151,21 @@ def read_arms(root: Path, vocabulary: Vocabulary, sources: Mapping[str, Source],
             arm = parse_arm(cells, row, context, report)
             if arm is None:
                 continue
-            first = places.setdefault(_identity(arm), f"{file}:{row}")
+            first = places.setdefault(figure_identity(arm), f"{file}:{row}")
             if first != f"{file}:{row}":
-                report("trial", f"has the same trial, source, cohort, arm, endpoint, statistic, weeks and estimand as {first}")
+                report(
+                    "trial",
+                    f"has the same trial, source, cohort, arm, endpoint, statistic, weeks and estimand as {first}",
+                )
                 continue
             arms.append(arm)
-    return _without_retracted(arms, sources)
+    return without_retracted(arms, sources)
 
 
-def _identity(arm: TrialArm) -> tuple[object, ...]:
+def figure_identity(arm: TrialArm) -> tuple[object, ...]:
     """What makes a figure one figure; two estimands of one result are two; a contrast is also told apart
-    by what it is against."""
+    by what it is against.
+    """
     return (
         arm.trial,
         arm.source_id,
@@ -175,7 +179,7 @@ def _identity(arm: TrialArm) -> tuple[object, ...]:
     )
 
 
-def _without_retracted(arms: list[TrialArm], sources: Mapping[str, Source]) -> EvidenceTable:
+def without_retracted(arms: list[TrialArm], sources: Mapping[str, Source]) -> EvidenceTable:
     """Drop each trial that has a retracted source, whole: what else was printed about it rests on the same data."""
     retracted: dict[str, str] = {}
     for arm in arms:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from knowledge.base import KnowledgeBase
 from knowledge.embedding import Embedder, SentenceTransformerEmbedder, open_embedder
+from knowledge.hidden import Hidden
 from knowledge.index import DenseIndex, ExactIndex, drop_sealed
 from knowledge.literature import corpus_hash
 from knowledge.lock import DataDirLock
+from knowledge.merging import merge_sources
 from knowledge.schemas import EvidenceView, Passage, RetrievedPassage, Source
 from knowledge.shipped_vectors import read_shipped
-from knowledge.store import FILE_NAME, Store, embedded_text, text_hash
-from knowledge.views import NamePatterns, TrialMentions, folded, published_by
+from knowledge.store import FILE_NAME, LOCAL_OWNER, Store, embedded_text, text_hash
+from knowledge.views import folded
 from knowledge.words import WordIndex, expand
 
 RRF_K: Final = 60  # Cormack, Clarke and Büttcher 2009, SIGIR: reciprocal rank fusion
@@ -55,8 +57,15 @@ class LiteratureRetriever:
         embedder: Embedder | None,
         index: DenseIndex | ExactIndex | None,
         lock: DataDirLock | None = None,
+        sources: Mapping[str, Source] | None = None,
+        imported: Collection[str] = (),
     ) -> None:
         self._base = base
+        self._sources = base.sources if sources is None else sources
+        self._documents: dict[str, list[Passage]] = {}  # what was imported, by source
+        for passage in passages:
+            if passage.passage_id in imported:
+                self._documents.setdefault(passage.source_id, []).append(passage)
         self._passages = {passage.passage_id: passage for passage in passages}
         self._embedder = embedder
         self._index = index
@@ -67,7 +76,14 @@ class LiteratureRetriever:
 
     @classmethod
     def open(
-        cls, base: KnowledgeBase, data_dir: Path, *, model: str = "", exact_below: int = 0, progress: Progress = _silent
+        cls,
+        base: KnowledgeBase,
+        data_dir: Path,
+        *,
+        model: str = "",
+        exact_below: int = 0,
+        progress: Progress = _silent,
+        owner: str = LOCAL_OWNER,
     ) -> LiteratureRetriever:
         """Bring the store and the index up to date and open them.
 
@@ -79,6 +95,7 @@ class LiteratureRetriever:
         exact_below : a corpus of fewer passages is scanned exactly instead of through Chroma, whose import alone
             takes half a second; worth it for a process that answers one question.
         progress : told a fraction and a sentence before each step that may take seconds.
+        owner : whose imported passages are searched along with the shipped ones.
 
         Raises
         ------
@@ -98,8 +115,10 @@ class LiteratureRetriever:
                 changed = store.corpus_hash != current
                 if changed:
                     progress(0.0, "Reading the literature")
-                    store.sync(base.sources, base.passages, corpus_hash=current)
-                passages = store.passages()
+                    store.sync(base.shipped_sources, base.passages, corpus_hash=current)
+                passages = store.passages(owner)
+                sources = merge_sources(base.sources, store.user_sources(owner))
+                imported = store.user_passage_ids(owner)
                 if not passages:
                     return cls(base, passages, embedder=None, index=None, lock=lock)
                 progress(0.1, "Opening the embedding model (exported once, which takes a few seconds)")
@@ -116,7 +135,7 @@ class LiteratureRetriever:
                     index = DenseIndex.open(
                         data_dir / "index", store, embedder, passages, builder=SentenceTransformerEmbedder(model)
                     )
-            return cls(base, passages, embedder=embedder, index=index, lock=lock)
+            return cls(base, passages, embedder=embedder, index=index, lock=lock, sources=sources, imported=imported)
         except BaseException:
             lock.release()
             raise
@@ -199,7 +218,7 @@ class LiteratureRetriever:
             found.append(
                 RetrievedPassage(
                     passage=passage,
-                    source=self._base.sources[passage.source_id],
+                    source=self._sources[passage.source_id],
                     score=scores[passage_id],
                     reason=_reason(
                         words.get(passage_id),
@@ -254,39 +273,8 @@ class LiteratureRetriever:
 
     def _compute_visible(self, view: EvidenceView) -> frozenset[str]:
         """Ids of the passages that may be known: of sources not retracted, published in time, and not excluded."""
-        hidden = _Hidden(view, self._base)
-        return frozenset(
-            passage_id
-            for passage_id, passage in self._passages.items()
-            if _may_be_known(passage, self._base.sources[passage.source_id], view, hidden)
-        )
-
-
-class _Hidden:
-    """What an evidence view excludes, as a test on a passage."""
-
-    def __init__(self, view: EvidenceView, base: KnowledgeBase) -> None:
-        trials = base.arms.hidden_trials(view)
-        arms = [arm for arm in base.arms.arms if arm.trial in trials]
-        self._patterns = NamePatterns(view.exclude)
-        # The sources of an excluded trial's rows report its figures, whatever else they are about.
-        self._sources = frozenset(arm.source_id for arm in arms)
-        registry_ids = {arm.registry_id for arm in arms if arm.registry_id}
-        self._mentions = TrialMentions(trials | registry_ids, view.exclude)
-
-    def covers(self, passage: Passage, source: Source) -> bool:
-        """True when the passage is of an excluded trial or source, or is about an excluded trial."""
-        if not self._patterns:
-            return False
-        if passage.source_id in self._sources or any(
-            map(self._patterns.match, (passage.trial, passage.source_id, source.registry_id))
-        ):
-            return True
-        return self._mentions.found_in(f"{passage.trial}\n{passage.heading}\n{passage.text}\n{source.title}")
-
-
-def _may_be_known(passage: Passage, source: Source, view: EvidenceView, hidden: _Hidden) -> bool:
-    return not source.retracted and published_by(source, view.as_of) and not hidden.covers(passage, source)
+        hidden = Hidden(view, self._base, self._sources, self._documents)
+        return frozenset(passage_id for passage_id, passage in self._passages.items() if not hidden.covers(passage))
 
 
 def _word_text(passage: Passage, base: KnowledgeBase) -> str:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from knowledge.errors import LiteratureError, StoreDamaged, StoreError
+from knowledge.merging import merge_sources
 from knowledge.migrations import MIGRATIONS
 from knowledge.schemas import Passage, Source
 
@@ -166,15 +167,10 @@ class Store:
 
         A publication that is both shipped and imported is described as shipped; it is retracted if either says so.
         """
-        merged = self.user_sources(owner)
-        query = "SELECT source_id, content FROM sources WHERE origin = 'shipped' ORDER BY source_id"
+        query = "SELECT source_id, content FROM sources WHERE origin = 'shipped'"
         with self._translated():
-            for source_id, content in self._db.execute(query):
-                source = Source.model_validate_json(content)
-                known = merged.get(source_id)
-                hidden = known is not None and known.retracted and not source.retracted
-                merged[source_id] = source.model_copy(update={"retracted": True}) if hidden else source
-        return dict(sorted(merged.items()))
+            shipped = {key: Source.model_validate_json(content) for key, content in self._db.execute(query)}
+        return dict(sorted(merge_sources(shipped, self.user_sources(owner)).items()))
 
     def user_sources(self, owner: str = LOCAL_OWNER) -> dict[str, Source]:
         """Source id → source, of those that `owner` imported."""
@@ -183,7 +179,7 @@ class Store:
             return {key: Source.model_validate_json(content) for key, content in self._db.execute(query, (owner,))}
 
     def passages(self, owner: str = LOCAL_OWNER) -> tuple[Passage, ...]:
-        """The shipped passages in the order in which they were synced, then those of `owner`."""
+        """The shipped passages in the order in which they were synced, then those that `owner` imported."""
         with self._translated():
             query = (
                 "SELECT content, text_hash FROM passages WHERE origin = 'shipped' OR owner = ?"
@@ -195,6 +191,11 @@ class Store:
                 if text_hash(embedded_text(passage)) != expected:
                     raise ValueError(f"passage {passage.passage_id} does not match its hash")
             return passages
+
+    def user_passage_ids(self, owner: str = LOCAL_OWNER) -> frozenset[str]:
+        """Ids of the passages that `owner` imported."""
+        query = "SELECT passage_id FROM passages WHERE origin = 'user' AND owner = ?"
+        return frozenset(row[0] for row in self.rows(query, (owner,)))
 
     def vectors(self, embedder: str, hashes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Text hash → vector (d,), for those of `hashes` that `embedder` has made; damaged ones are left out."""

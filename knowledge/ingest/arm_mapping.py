@@ -41,7 +41,7 @@ SCALABLE: Final = frozenset(
 MAX_BYTES: Final = 1_000_000
 _PARTS: Final = ("columns", "constants", "values", "factors", "missing", "encoding")
 _NOT_LETTERS: Final = re.compile(r"[\W_]+")
-_DEFAULTS: Final = Path(__file__).with_name("columns.yaml")
+DEFAULTS: Final = Path(__file__).with_name("columns.yaml")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ArmMapping:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     factors: Mapping[str, float] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
-    encoding: str = "utf-8"
+    encoding: str = ""
 
 
 def folded_column(name: str) -> str:
@@ -72,7 +72,7 @@ def folded_column(name: str) -> str:
 @lru_cache(maxsize=1)
 def default_mapping() -> ArmMapping:
     """What is assumed about a table that has no mapping file."""
-    content = read_user_yaml(_DEFAULTS.read_text(encoding="utf-8"), _DEFAULTS.name, error=EvidenceError)
+    content = read_user_yaml(DEFAULTS.read_text(encoding="utf-8"), DEFAULTS.name, error=EvidenceError)
     columns = {ours: tuple(theirs) for ours, theirs in content["columns"].items()}
     return ArmMapping(columns, missing=frozenset(content["missing"]))
 
@@ -105,7 +105,7 @@ def load_mapping(path: Path) -> ArmMapping:
     }
     factors = {ours: _factor(name, ours, value) for ours, value in _entries(content, "factors", name).items()}
     missing = content.get("missing", sorted(default.missing))
-    encoding = content.get("encoding", "utf-8")
+    encoding = content.get("encoding", "")
     if not isinstance(missing, list) or not all(isinstance(mark, str) for mark in missing):
         raise _wrong(name, "missing", 'must be a list of marks, e.g. ["NA", "."]')
     if not isinstance(encoding, str):

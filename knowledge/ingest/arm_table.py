@@ -114,7 +114,9 @@ def _columns(header: list[str], mapping: ArmMapping, name: str) -> dict[str, int
         if place is not None:
             found[ours] = place
         elif ours in mapping.stated:
-            raise EvidenceError(f"{name}:1: has no column '{theirs[0]}', which the mapping names.", "Correct the mapping.")
+            raise EvidenceError(
+                f"{name}:1: has no column '{theirs[0]}', which the mapping names.", "Correct the mapping."
+            )
     for ours in _NEEDED:
         if ours not in found and ours not in mapping.constants:
             raise EvidenceError(
@@ -195,11 +197,17 @@ class _Row:
         if not cells["value"] and events is not None:
             if counts and n and cells["statistic"] in ("", Statistic.PROPORTION.value):
                 cells["value"], cells["statistic"] = f"{100 * events / n:.10g}", Statistic.PROPORTION.value
-            elif endpoint.family is not Family.CONTINUOUS and exposure and cells["statistic"] in ("", Statistic.RATE.value):
+            elif (
+                endpoint.family is not Family.CONTINUOUS
+                and exposure
+                and cells["statistic"] in ("", Statistic.RATE.value)
+            ):
                 cells["value"], cells["statistic"] = f"{100 * events / exposure:.10g}", Statistic.RATE.value
         if not cells["statistic"]:
             cells["statistic"] = _usual_statistic(endpoint)
-            self.notes.append(f"The statistic of {endpoint.endpoint_id} is taken to be {cells['statistic'] or 'unknown'}.")
+            self.notes.append(
+                f"The statistic of {endpoint.endpoint_id} is taken to be {cells['statistic'] or 'unknown'}."
+            )
 
     def _report(self, ours: str, message: str) -> None:
         self._faults.append(Fault(self._name, self._number, self._theirs.get(ours, ours), message))

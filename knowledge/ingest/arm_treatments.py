@@ -66,10 +66,18 @@ def read_treatment(cells: Mapping[str, str], vocabulary: Vocabulary) -> Treatmen
     if filled["dose"] and not filled["dose_unit"] and drug.dose_unit:
         filled["dose_unit"] = drug.dose_unit
         notes.append(f"The dose of {drug.name} is taken to be in {drug.dose_unit}.")
-    if filled["dose"] and not cells["dose_unit"] and not unit and drug.max_dose and _above(filled["dose"], drug.max_dose):
+    if (
+        filled["dose"]
+        and not cells["dose_unit"]
+        and not unit
+        and drug.max_dose
+        and _above(filled["dose"], drug.max_dose)
+    ):
         return f"the dose {filled['dose']} of {drug.name} is above {drug.max_dose:g} {drug.dose_unit}; state dose_unit"
     filled["arm_role"] = cells["arm_role"] or role.value
-    label = " ".join(filter(None, (drug.name, filled["dose"], filled["dose_unit"] if filled["dose"] else "", frequency)))
+    label = " ".join(
+        filter(None, (drug.name, filled["dose"], filled["dose_unit"] if filled["dose"] else "", frequency))
+    )
     filled["arm"] = cells["arm"] or label
     return Treatment(filled, notes)
 

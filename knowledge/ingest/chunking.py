@@ -17,6 +17,7 @@ TARGET_WORDS: Final = 130
 _OUTSIDE: Final = 1e6  # outweighs any sum of what follows, so that a passage is too short only when nothing else fits
 _MID_PARAGRAPH: Final = 0.05  # cutting inside a paragraph costs as much as missing the target by a fifth
 _CLAUSE: Final = re.compile(r"(?<=[;:,])\s+")
+_ENDLESS: Final = re.compile(r"(\S{200})(?=\S)")  # no word, but encoded data or a text that has lost its blanks
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def chunk(sections: Sequence[Section]) -> list[Chunk]:
     """Passages of the sections, in order. Every word of the sections is in exactly one of them.
 
     No passage has more than 220 words, and none fewer than 60 where that can be had: a section shorter than that
-    shares a passage with its neighbours and both headings are given. Sentences are kept whole up to 220 words.
+    shares a passage with its neighbours, and the headings are given. Sentences are kept whole up to 220 words.
 
     The cut is the one of least cost over all cuts at sentence ends (dynamic programming): squared distance of each
     passage from 130 words, and a little for each paragraph that is divided.
@@ -66,7 +67,8 @@ def _groups(sections: Sequence[Section]) -> list[list[_Piece]]:
 
 
 def _pieces(heading: str, locator: str, text: str) -> list[_Piece]:
-    sentences = [part for sentence in split_sentences(text) for part in _short_enough(sentence)]
+    words = _ENDLESS.sub(r"\1 ", text)
+    sentences = [part for sentence in split_sentences(words) for part in _short_enough(sentence)]
     last = len(sentences) - 1
     return [
         _Piece(heading, locator, sentence, len(sentence.split()), index == last)
@@ -120,7 +122,8 @@ def _cost(words: int, ends_paragraph: bool) -> float:
 
 def _joined(pieces: Sequence[_Piece]) -> Chunk:
     headings = list(dict.fromkeys(piece.heading for piece in pieces if piece.heading))
-    return Chunk("; ".join(headings), pieces[0].locator, " ".join(piece.text for piece in pieces))
+    heading = " to ".join((headings[0], headings[-1])) if len(headings) > 2 else "; ".join(headings)
+    return Chunk(heading, pieces[0].locator, " ".join(piece.text for piece in pieces))
 
 
 def _words(pieces: Sequence[_Piece]) -> int:

@@ -63,12 +63,17 @@ _BY_TITLE: Final = (
     (Design.REVIEW, re.compile(r"\b(?:systematic|scoping|narrative) review\b|\breview\b", re.I)),
     (Design.GUIDELINE, re.compile(r"\bguidelines?\b|\bstandards of care\b|\bconsensus (?:report|statement)\b", re.I)),
     (Design.RCT, re.compile(r"\brandomi[sz]ed\b|\bplacebo-controlled\b|\bdouble-blind\b|\bRCT\b", re.I)),
-    (Design.OBSERVATIONAL, re.compile(r"\bcohort\b|\bcase-control\b|\bcross-sectional\b|\breal-world\b|\bregistry\b|\bobservational\b", re.I)),
+    (
+        Design.OBSERVATIONAL,
+        re.compile(r"\b(?:cohort|case-control|cross-sectional|real-world|registry|observational)\b", re.I),
+    ),
 )  # fmt: skip
 _RETRACTION_TYPES: Final = frozenset(
     {"retracted publication", "retraction of publication", "retraction notice", "retraction", "partial-retraction"}
 )
-_RETRACTED_TITLE: Final = re.compile(r"\W*(?:retracted|retraction|withdrawn|withdrawal)\b\s*(?:article|note|notice)?\s*[:\]—–-]", re.I)
+_RETRACTED_TITLE: Final = re.compile(
+    r"\W*(?:retracted|retraction|withdrawn|withdrawal)\b\s*(?:article|note|notice)?\s*[:\]—–-]", re.I
+)
 
 
 def guess_design(publication_types: Sequence[str], title: str) -> Design:

@@ -87,7 +87,9 @@ def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
     except FileNotFoundError as error:
         raise LiteratureError(f"{name}: there is no such file.", "Check the path.") from error
     except OSError as error:
-        raise LiteratureError(f"{name}: cannot be read ({error.strerror or error}).", "Check its permissions.") from error
+        raise LiteratureError(
+            f"{name}: cannot be read ({error.strerror or error}).", "Check its permissions."
+        ) from error
     if len(content) > max_bytes:  # it grew meanwhile
         raise _too_large(name, len(content), max_bytes)
     if not content:
@@ -143,7 +145,9 @@ def decode(content: bytes, path: Path, encoding: str = "utf-8") -> str:
     except LookupError as error:
         raise LiteratureError(f"{name}: there is no encoding '{encoding}'.", "Use utf-8 or latin-1.") from error
     if "\0" in text:
-        raise LiteratureError(f"{name}: is binary, not text (zero at character {text.index(chr(0))}).", "Check the file.")
+        raise LiteratureError(
+            f"{name}: is binary, not text (zero at character {text.index(chr(0))}).", "Check the file."
+        )
     return text
 
 

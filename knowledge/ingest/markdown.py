@@ -70,7 +70,7 @@ def _front_matter(lines: list[str], name: str) -> tuple[dict[str, Any], int]:
 
 def _metadata(front: dict[str, Any], title: str, name: str) -> dict[str, Any]:
     published = _text(front, "published") or _text(front, "date")
-    parts = (published.split("T")[0].replace("/", "-").split("-") + ["", ""])[:3]
+    parts = [*published.split("T")[0].replace("/", "-").split("-"), "", ""][:3]
     metadata: dict[str, Any] = {
         "authors": author_line(_list(front, "authors") or _list(front, "author")),
         "journal": clean(_text(front, "journal")),
@@ -106,7 +106,9 @@ def _text(front: dict[str, Any], key: str) -> str:
 
 def _list(front: dict[str, Any], key: str) -> list[str]:
     value = front.get(key, "")
-    parts = value if isinstance(value, list) else re.split(r"\s*;\s*|\s+and\s+", value) if isinstance(value, str) else []
+    parts = (
+        value if isinstance(value, list) else re.split(r"\s*;\s*|\s+and\s+", value) if isinstance(value, str) else []
+    )
     return [text for part in parts if isinstance(part, str) and (text := clean(part))]
 
 

@@ -68,7 +68,9 @@ def parse_medline(text: str, name: str, faults: list[Fault]) -> list[Record]:
         else:
             records.append(record)
     if not found:
-        raise LiteratureError(f"{name}: holds no MEDLINE record.", "Export it from PubMed with Send to, Citation manager.")
+        raise LiteratureError(
+            f"{name}: holds no MEDLINE record.", "Export it from PubMed with Send to, Citation manager."
+        )
     return records
 
 
@@ -105,7 +107,9 @@ def _split(text: str, name: str, faults: list[Fault]) -> Iterator[_Fields]:
             current.values[tag][-1] += f" {line.strip()}"
         elif not current.faulty:
             current.faulty = True
-            message = f"'{clean(line)[:40]}' is neither a field (TAG - value) nor a continued line; the record is left out"
+            message = (
+                f"'{clean(line)[:40]}' is neither a field (TAG - value) nor a continued line; the record is left out"
+            )
             faults.append(Fault(name, number, "", message))
     if current is not None:
         yield current
@@ -130,7 +134,7 @@ def _record(fields: _Fields) -> Record | None:
     noticed = "; ".join(values.get("ROF", ()))
     registered = " ".join((*values.get("SI", ()), first("AB")))
     return Record(
-        title=title or f"PMID {pmid}",
+        title=title.rstrip(".") or f"PMID {pmid}",
         sections=abstract_sections(first("AB", "OAB")),
         line=fields.line,
         authors=author_line(values.get("AU", ()) or values.get("FAU", ()) or values.get("CN", ())),

@@ -28,7 +28,9 @@ _RUNNING_SHARE: Final = 0.4  # a line that heads or ends so many pages is no tex
 _EDGE_LINES: Final = 3
 _MIN_PAGES: Final = 3
 _TITLE_CHARACTERS: Final = 250
-_NO_TITLE: Final = re.compile(r"(?i)\b(?:microsoft word|untitled|doi:|pii:|\.docx?|\.indd|\.tex|\.pdf|\.qxd)|^[\W\d_]*$|^\S+$")
+_NO_TITLE: Final = re.compile(
+    r"(?i)\b(?:microsoft word|untitled|doi:|pii:|\.docx?|\.indd|\.tex|\.pdf|\.qxd)|^[\W\d_]*$|^\S+$"
+)
 _DIGITS: Final = re.compile(r"\d+")
 
 
@@ -47,7 +49,9 @@ def parse_pdf(content: bytes, name: str, stem: str) -> Record:
         encrypted, damaged, without text, too many pages, or more than two minutes of work.
     """
     pages, info = _read(content, name)
-    lines = _without_running_lines([[clean_line for line in page.splitlines() if (clean_line := line.strip())] for page in pages])
+    lines = _without_running_lines(
+        [[clean_line for line in page.splitlines() if (clean_line := line.strip())] for page in pages]
+    )
     if sum(len(line.split()) for page in lines for line in page) < _MIN_WORDS:
         raise LiteratureError(
             f"{name}: has no text on its {len(pages)} pages (scanned?).", "Run text recognition (OCR) on it first."
@@ -130,9 +134,7 @@ def _without_running_lines(pages: Sequence[Sequence[str]]) -> list[list[str]]:
         [
             line
             for position, line in enumerate(page)
-            if not (
-                (position < _EDGE_LINES or position >= len(page) - _EDGE_LINES) and _running_key(line) in running
-            )
+            if not ((position < _EDGE_LINES or position >= len(page) - _EDGE_LINES) and _running_key(line) in running)
         ]
         for page in pages
     ]

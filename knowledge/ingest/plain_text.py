@@ -68,5 +68,5 @@ def _capitals(line: str) -> str:
     """A short line in capitals is a heading."""
     line = clean(line)
     letters = [character for character in line if character.isalpha()]
-    short = 3 < len(letters) and len(line) <= _HEADING_CHARACTERS
+    short = len(letters) > 3 and len(line) <= _HEADING_CHARACTERS
     return line.rstrip(":").capitalize() if short and line.isupper() and not line.endswith(".") else ""

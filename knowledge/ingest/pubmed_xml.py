@@ -55,7 +55,7 @@ def parse_pubmed_article(element: Element, line: int, name: str, faults: list[Fa
     notices = [one for one in corrections if one.get("RefType") in ("RetractionOf", "PartialRetractionOf")]
     retracted = is_retracted(types, title) or any(one.get("RefType") == "RetractionIn" for one in corrections)
     return Record(
-        title=title or f"PMID {pmid}",
+        title=title.rstrip(".") or f"PMID {pmid}",
         sections=_abstract(article),
         line=line,
         authors=author_line([_author(one) for one in article.findall("AuthorList/Author")]),
@@ -110,5 +110,7 @@ def _doi(element: Element, article: Element) -> str:
 
 
 def _registry_ids(article: Element) -> tuple[str, ...]:
-    numbers = " ".join(text_of(one) for one in article.findall("DataBankList/DataBank/AccessionNumberList/AccessionNumber"))
+    numbers = " ".join(
+        text_of(one) for one in article.findall("DataBankList/DataBank/AccessionNumberList/AccessionNumber")
+    )
     return tuple(dict.fromkeys(REGISTRY_ID.findall(numbers)))

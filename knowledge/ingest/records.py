@@ -14,7 +14,9 @@ from knowledge.schemas import Design, Seen
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DOI: Final = re.compile(r"10\.\d{4,9}/[^\s\"<>]+", re.ASCII)
 _PMID: Final = re.compile(r"[1-9]\d{0,8}", re.ASCII)
-REGISTRY_ID: Final = re.compile(r"\b(?:NCT\d{8}|ISRCTN\d{8}|EUCTR\d{4}-\d{6}-\d{2}|ACTRN\d{14}|UMIN\d{9}|ChiCTR[\w-]{4,20})\b")
+REGISTRY_ID: Final = re.compile(
+    r"\b(?:NCT\d{8}|ISRCTN\d{8}|EUCTR\d{4}-\d{6}-\d{2}|ACTRN\d{14}|UMIN\d{9}|ChiCTR[\w-]{4,20})\b"
+)
 _EARLIEST_YEAR: Final = 1500  # what is dated earlier is a misprint
 
 
@@ -137,5 +139,8 @@ def medline_date(text: str) -> str:
 
 def earliest(*dates: str) -> str:
     """The earliest of several dates of one publication; of two that agree as far as they go, the more exact one."""
-    known = [text for text in dates if text]
-    return min(known, key=lambda text: (*map(int, (text.split("-") + ["99", "99"])[:3]),), default="")
+
+    def parts(text: str) -> list[int]:
+        return [int(part) for part in [*text.split("-"), "99", "99"][:3]]
+
+    return min(filter(None, dates), key=parts, default="")

@@ -19,7 +19,9 @@ MAX_ELEMENTS: Final = 5_000_000  # a PubMed file of 50 MB has about two million
 _CHUNK: Final = 4_000_000  # expat scans a long token again for each chunk, so chunks must not be small
 
 
-def read_records(content: bytes, name: str, roots: Collection[str], records: Collection[str]) -> Iterator[tuple[Element, int]]:
+def read_records(
+    content: bytes, name: str, roots: Collection[str], records: Collection[str]
+) -> Iterator[tuple[Element, int]]:
     """(element, its line) of each outermost element named in `records`; names are without their prefix.
 
     Parameters

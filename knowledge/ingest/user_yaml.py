@@ -60,7 +60,7 @@ def read_user_yaml(
         repeated = _repeated_key(node)
         if repeated is not None:
             raise refused(repeated.start_mark.line, f"has the key '{str(repeated.value)[:60]}' twice", "Keep one.")
-        loaded: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - the base loader makes text only
+        loaded: dict[str, Any] = yaml.load(text, Loader=_Loader)
         return loaded
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)

@@ -122,8 +122,8 @@ def assumptions_of(
         skipped.update(selection.skipped)
     if skipped:
         used = sum(len(selection.rows) for selection in selections)
-        reasons = "; ".join(f"{count} {reason}" for reason, count in skipped.most_common())
-        found.append(f"{used} published figures on these outcomes were used, {skipped.total()} were not: {reasons}.")
+        reasons = "; ".join(f"{count}: {reason}" for reason, count in skipped.most_common())
+        found.append(f"{used} published figures on these outcomes were used, {skipped.total()} were not ({reasons}).")
     return tuple(dict.fromkeys(found))
 
 
