@@ -205,23 +205,36 @@ def _share_words(quantity: str) -> str:
 
 def _comparison(result: ToolResult, knowledge: KnowledgeBase) -> list[str]:
     """Which is better, by how much and how surely; then each arm."""
-    sentences = []
-    for estimate in result.estimates:
-        if estimate.id.split(".")[1:2] == ["probability_better"] or ".probability" in estimate.id:
-            sentences.append(
-                f"{language.sentence_case(estimate.quantity)}: {round(estimate.point)} % ({language.likelihood(estimate.point / 100)})."
-            )
+    sentences = [
+        f"{language.sentence_case(estimate.quantity)}: {round(estimate.point)} % "
+        f"({language.likelihood(round(estimate.point) / 100)})."
+        for estimate in result.estimates
+        if ".probability" in estimate.id
+    ]
     rows = []
     for estimate in result.estimates:
         if estimate.of is Level.COHORT_MEAN and estimate.endpoint and ".probability" not in estimate.id:
-            label = knowledge.vocabulary.endpoints[estimate.endpoint].label
-            rows.append(
-                f"| {language.sentence_case(label)} ({language.unit(estimate)}) | {estimate.arm} | {_cell(estimate)} |"
-            )
+            label = language.sentence_case(knowledge.vocabulary.endpoints[estimate.endpoint].label)
+            rows.append(f"| {label} ({language.unit(estimate)}) | {estimate.arm} | {_cell(estimate)} |")
     table = "| Outcome | Treatment | Cohort mean (90 % of such trials) |\n|---|---|---|\n" + "\n".join(rows)
-    lead = "**" + (sentences[0] if sentences else result.title) + "**"
     rest = "\n".join(f"- {sentence}" for sentence in sentences)
-    return [lead, "### What to expect\n\n" + table + (f"\n\n{rest}" if rest else "")]
+    lead = " ".join(filter(None, (_side_by_side(result, knowledge), *sentences[:1]))) or result.title
+    return [f"**{lead}**", "### What to expect\n\n" + table + (f"\n\n{rest}" if rest else "")]
+
+
+def _side_by_side(result: ToolResult, knowledge: KnowledgeBase) -> str:
+    """'Expect HbA1c to fall by about 1.8 %-points with tirzepatide 10 mg, by about 1.5 with …' for the first outcome."""
+    endpoint = _endpoints(result, knowledge)[0]
+    means = [e for e in result.estimates if e.id.startswith(f"{endpoint.endpoint_id}.mean.")]
+    if endpoint.family is not Family.CONTINUOUS or not means:
+        return ""
+    subject = re.sub(r"[ -]change$", "", endpoint.label).replace("body-", "body ")
+    parts = [
+        f"to {'fall' if mean.point < 0 else 'rise'} by about {language.number(abs(mean.point), language.decimals(mean))} "
+        f"{language.unit(mean)} with {mean.arm}"
+        for mean in means
+    ]
+    return f"Expect {subject} {language.joined(parts)}."
 
 
 def _doing(cohort: ToolResult | None, passages: Sequence[RetrievedPassage]) -> str:

@@ -47,8 +47,8 @@ def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> 
 def _sentence(measured: MeasuredConfidence, endpoint: Endpoint) -> str:
     shown = round(measured.probability, 2)
     return (
-        f"{language.sentence_case(endpoint.label)}: {language.likelihood(shown)} right to within {measured.tolerance:g} {endpoint.unit}. When "
-        f"{measured.n_arms_total} published arms of {measured.n_trials_total} trials were predicted without their trial having "
-        f"been read, those with an interval as wide as this one were within {measured.tolerance:g} {endpoint.unit} "
-        f"{language.percent(shown)} of the time ({measured.n_arms} arms)."
+        f"{language.sentence_case(endpoint.label)}: {language.likelihood(shown)} right to within {measured.tolerance:g} "
+        f"{endpoint.unit}. When {measured.n_arms_total} published arms of {measured.n_trials_total} trials were predicted "
+        f"without their trial having been read, those with an interval as wide as this one were within "
+        f"{measured.tolerance:g} {endpoint.unit} {language.percent(shown)} of the time ({measured.n_arms} arms)."
     )

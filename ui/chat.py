@@ -79,6 +79,7 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
                 chat = gr.Chatbot(
                     elem_id="chat",
                     label="Conversation",
+                    show_label=False,
                     height="70vh",
                     autoscroll=False,
                     latex_delimiters=[],

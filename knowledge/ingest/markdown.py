@@ -17,11 +17,10 @@ _ATX: Final = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*")
 _SETEXT: Final = re.compile(r" {0,3}(=+|-{2,})\s*")
 _CODE: Final = re.compile(r" {0,3}(```+|~~~+)")
 _MARKS: Final = (
-    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),  # images
-    (re.compile(r"\[([^\]]*)\]\([^)]*\)"), r"\1"),  # links
-    (re.compile(r"\[\[(?:[^\]|]*\|)?([^\]]*)\]\]"), r"\1"),  # wiki links
-    (re.compile(r"</?[A-Za-z][^<>]{0,200}>|<!--.*?-->"), " "),
-    (re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
+    (re.compile(r"!?\[([^\[\]]{0,500})\]\([^()]{0,1000}\)"), r"\1"),  # links and images
+    (re.compile(r"\[\[(?:[^\[\]|]{0,300}\|)?([^\[\]]{0,300})\]\]"), r"\1"),  # wiki links
+    (re.compile(r"</?[A-Za-z][^<>]{0,200}>|<!--.{0,1000}?-->"), " "),
+    (re.compile(r"(\*\*|__)(?=\S)(.{1,500}?)(?<=\S)\1"), r"\2"),
     (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
     (re.compile(r"(?<!\w)_(?=\S)([^_]+?)(?<=\S)_(?!\w)"), r"\1"),
     (re.compile(r"`([^`]+)`"), r"\1"),
@@ -30,6 +29,7 @@ _MARKS: Final = (
 )
 _RULE: Final = re.compile(r"\s*(?:[-*_]\s*){3,}|\s*\|?(?:\s*:?-{2,}:?\s*\|)+\s*:?-*:?\s*")
 _TITLE_CHARACTERS: Final = 250
+_LONGEST_LINE: Final = 20_000  # longer ones are not searched for marks: patterns would take time that grows faster
 
 
 def parse_markdown(text: str, name: str, stem: str) -> Record:
@@ -146,6 +146,10 @@ def _sections(lines: list[str], start: int) -> tuple[str, list[Section]]:
                 fence = code.group(1)[:3]
             elif code and code.group(1).startswith(fence):
                 fence = ""
+            continue
+        if len(line) > _LONGEST_LINE:
+            began = number if not paragraph else began
+            paragraph.append(clean(line))
             continue
         atx, setext = _ATX.fullmatch(line), _SETEXT.fullmatch(line)
         if atx:

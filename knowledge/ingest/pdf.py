@@ -23,6 +23,7 @@ from knowledge.schemas import Seen
 
 MAX_PAGES: Final = 3000
 MAX_SECONDS: Final = 120.0  # a page may be made to take for ever; whole books take less
+MAX_TOKENS: Final = 500_000  # of one page's drawing commands, some ten seconds; a page of text has a few thousand
 _MIN_WORDS: Final = 20  # fewer on all pages together: a scan with a stamp
 _RUNNING_SHARE: Final = 0.4  # a line that heads or ends so many pages is no text
 _EDGE_LINES: Final = 3
@@ -73,7 +74,7 @@ def parse_pdf(content: bytes, name: str, stem: str) -> Record:
 
 def _read(content: bytes, name: str) -> tuple[list[str], dict[str, str]]:
     """Text of each page and the entries of the information dictionary."""
-    from pypdf import PdfReader
+    from pypdf import PdfReader, apply_configuration
     from pypdf.errors import DependencyError, PyPdfError
 
     # What pypdf raises on broken files, beside its own errors (its documentation: "other exceptions").
@@ -85,13 +86,8 @@ def _read(content: bytes, name: str) -> tuple[list[str], dict[str, str]]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)  # each oddity of each page would be logged
     try:
-        reader = PdfReader(io.BytesIO(content), strict=False)
-        if reader.is_encrypted and not _opens_without_password(reader):
-            raise LiteratureError(f"{name}: is encrypted.", "Save it without a password.")
-        count = len(reader.pages)
-        if count > MAX_PAGES:
-            raise LiteratureError(f"{name}: has {count} pages, more than {MAX_PAGES}.", "Split it.")
-        return list(_texts(reader, name)), _information(reader)
+        with apply_configuration(stream_parsing_work_maximum_count=MAX_TOKENS):
+            return _read_open(PdfReader(io.BytesIO(content), strict=False), name)
     except broken as error:
         raise LiteratureError(
             f"{name}: is damaged, or not a PDF that can be read ({type(error).__name__}: {clean(str(error))[:100]}).",
@@ -99,6 +95,15 @@ def _read(content: bytes, name: str) -> tuple[list[str], dict[str, str]]:
         ) from error
     finally:
         logger.setLevel(level)
+
+
+def _read_open(reader: Any, name: str) -> tuple[list[str], dict[str, str]]:
+    if reader.is_encrypted and not _opens_without_password(reader):
+        raise LiteratureError(f"{name}: is encrypted.", "Save it without a password.")
+    count = len(reader.pages)
+    if count > MAX_PAGES:
+        raise LiteratureError(f"{name}: has {count} pages, more than {MAX_PAGES}.", "Split it.")
+    return list(_texts(reader, name)), _information(reader)
 
 
 def _opens_without_password(reader: Any) -> bool:
@@ -112,11 +117,23 @@ def _opens_without_password(reader: Any) -> bool:
 
 
 def _texts(reader: Any, name: str) -> Iterator[str]:
+    """Text of each page; a page that draws too much (a map, a scatter plot) counts as one without text."""
+    from pypdf.errors import LimitReachedError
+
     deadline = time.monotonic() + MAX_SECONDS
-    for page in reader.pages:
-        yield page.extract_text()
+
+    def check(*_: object) -> None:
+        """Called by pypdf before each drawing command, so that no page can go on for ever."""
         if time.monotonic() > deadline:
             raise LiteratureError(f"{name}: takes more than {MAX_SECONDS:g} s to read.", "Print it to a new PDF.")
+
+    for page in reader.pages:
+        check()
+        try:
+            text = page.extract_text(visitor_operand_before=check)
+        except LimitReachedError:
+            text = ""
+        yield text
 
 
 def _information(reader: Any) -> dict[str, str]:

@@ -12,7 +12,7 @@ from knowledge.ingest.text import clean
 from knowledge.schemas import Design, Seen
 
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DOI: Final = re.compile(r"10\.\d{4,9}/[^\s\"<>]+", re.ASCII)
+_DOI: Final = re.compile(r"10\.\d{4,9}/[^\s\"<>]{1,200}", re.ASCII)
 _PMID: Final = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 REGISTRY_ID: Final = re.compile(
     r"\b(?:NCT\d{8}|ISRCTN\d{8}|EUCTR\d{4}-\d{6}-\d{2}|ACTRN\d{14}|UMIN\d{9}|ChiCTR[\w-]{4,20})\b"

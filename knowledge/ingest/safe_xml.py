@@ -6,6 +6,7 @@ JATS files begin with a DOCTYPE, so that one is let through; its own declaration
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from html.entities import html5
 from typing import Final
@@ -16,6 +17,7 @@ from knowledge.errors import LiteratureError
 
 MAX_DEPTH: Final = 200
 MAX_ELEMENTS: Final = 5_000_000  # a PubMed file of 50 MB has about two million
+_ENCODING: Final = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
 _CHUNK: Final = 4_000_000  # expat scans a long token again for each chunk, so chunks must not be small
 
 
@@ -69,8 +71,8 @@ class _Reader:
             raise self._error(f"cannot be decoded ({error})", "Save it as UTF-8.") from error
 
     def _malformed(self, error: expat.ExpatError, content: bytes) -> LiteratureError:
-        wrong_bytes = (expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN],)
-        if error.code in wrong_bytes and b"encoding" not in content[:100].lower().replace(b'encoding="utf-8"', b""):
+        declared = _ENCODING.search(content[:200])
+        if declared is None or declared.group(1).lower() == b"utf-8":
             try:
                 content.decode("utf-8-sig")
             except UnicodeDecodeError as wrong:

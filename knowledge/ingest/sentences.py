@@ -12,6 +12,7 @@ _ABBREVIATION: Final = re.compile(
     r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|[A-Z])$",
     re.IGNORECASE,
 )
+_LONGEST: Final = 12  # characters, more than any abbreviation
 
 
 def split_sentences(text: str) -> list[str]:
@@ -22,8 +23,8 @@ def split_sentences(text: str) -> list[str]:
     sentences: list[str] = []
     start = 0
     for match in _END.finditer(text):
-        before = text[start : match.start()]
-        if text[match.start()] == "." and _ABBREVIATION.search(before[-12:]):
+        before = text[max(start, match.start() - _LONGEST) : match.start()]
+        if text[match.start()] == "." and _ABBREVIATION.search(before):
             continue
         sentence = text[start : match.end()].strip()
         if sentence:

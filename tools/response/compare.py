@@ -28,10 +28,11 @@ from tools.response.estimates import (
     evidence_weights,
     individual_estimates,
     mean_estimate,
+    measured_confidence,
     significant,
 )
 from tools.response.features import FloatArray
-from tools.response.schemas import CompareInput, CompareResult
+from tools.response.schemas import CompareInput, CompareResult, MeasuredConfidence
 from tools.response.threads import one_thread
 from tools.schemas import Chart, Estimate
 
@@ -59,10 +60,16 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
     slugs = [_slug(treatment.label) for treatment in treatments]
     estimates: list[Estimate] = []
     charts: list[Chart] = []
+    confidence: list[MeasuredConfidence] = []
     for result in results:
         name = result.endpoint.endpoint_id
         means = [mean_estimate(result, i, f"{name}.mean.{slug}", cohort) for i, slug in enumerate(slugs)]
         estimates += means
+        measured = [measured_confidence(result, mean, engine.prepared(name).evidence_hash) for mean in means]
+        known = [item for item in measured if item is not None]
+        if len(known) == len(means):
+            # A comparison is as sure as its less certain side.
+            confidence.append(min(known, key=lambda item: item.probability))
         for first, second in combinations(range(len(treatments)), 2):
             pair = f"{slugs[first]}.vs.{slugs[second]}"
             difference = difference_estimate(result, first, second, f"{name}.difference.{pair}", cohort)
@@ -82,6 +89,7 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
         treatments=tuple(treatment.label for treatment in treatments),
         evidence=tuple(weight for result in results for weight in evidence_weights(result, EVIDENCE_ROWS)),
         missing_endpoints=missing,
+        confidence=tuple(confidence),
     )
 
 
