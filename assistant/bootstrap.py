@@ -10,6 +10,7 @@ from assistant.ledger import Ledger
 from assistant.service import Assistant, Parts
 from assistant.settings import Settings, load_settings
 from knowledge.base import load_knowledge
+from knowledge.ingest.library import read_library
 from knowledge.lock import DataDirLock
 from personas.library import PersonaLibrary
 from tools.catalog import build_registry
@@ -58,7 +59,8 @@ def build_assistant(
     owner: Any = DataDirLock(settings.data_dir)
     owner.__enter__()
     try:
-        knowledge = load_knowledge()
+        library = read_library(settings.data_dir)
+        knowledge = load_knowledge(extra_arms=library.arms, extra_sources=library.sources)
         personas = PersonaLibrary()
         keep_fits(knowledge, DirectoryFitCache(settings.data_dir / "fits"))
 

@@ -148,6 +148,18 @@ class PersonaNode(Frozen):
     children: tuple[PersonaNode, ...] = ()
 
 
+class AreaStats(Frozen):
+    """How much the evidence base holds about an area."""
+
+    area: str
+    trials: int
+    rows: int
+    rows_with_se: int
+    subgroup_rows: int
+    sources: int
+    passages: int
+
+
 class ReplayReport(Frozen):
     """What a replay found."""
 

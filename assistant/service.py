@@ -5,16 +5,27 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from assistant.answering import AnswerBuilder
 from assistant.ledger import Ledger
-from assistant.schemas import Answer, Event, PersonaNode, Plan, Question, ReplayReport, RunSummary, StepRecord
+from assistant.schemas import (
+    Answer,
+    AreaStats,
+    Event,
+    PersonaNode,
+    Plan,
+    Question,
+    ReplayReport,
+    RunSummary,
+    StepRecord,
+)
 from assistant.settings import Settings
 from knowledge.base import KnowledgeBase
 from knowledge.errors import EmptyQuestion, QuestionTooLong
@@ -28,6 +39,8 @@ from tools.schemas import ToolResult
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+    from knowledge.ingest.schemas import ImportReport
 
 
 @dataclass(frozen=True)
@@ -199,6 +212,50 @@ class Assistant:
             "embedder": retriever.embedder_name,
             "data_directory": str(self.settings.data_dir),
         }
+
+    def evidence_stats(self) -> list[AreaStats]:
+        """Trials, rows, sources and passages by area, and in all (area 'all')."""
+        arms = self.knowledge.arms.arms
+        sources = list(self.knowledge.sources.values())
+        passages = self.knowledge.passages
+        areas = sorted({item.area for items in (arms, sources, passages) for item in items})
+
+        def row(area: str) -> AreaStats:
+            chosen = [arm for arm in arms if area in ("all", arm.area)]
+            return AreaStats(
+                area=area,
+                trials=len({arm.trial for arm in chosen}),
+                rows=len(chosen),
+                rows_with_se=sum(arm.se is not None for arm in chosen),
+                subgroup_rows=sum(arm.cohort != "all" for arm in chosen),
+                sources=sum(area in ("all", source.area) for source in sources),
+                passages=sum(area in ("all", passage.area) for passage in passages),
+            )
+
+        return [row(area) for area in [*areas, "all"]]
+
+    def import_evidence(
+        self,
+        paths: Sequence[Path],
+        *,
+        mapping: Path | None = None,
+        area: str = "",
+        dry_run: bool = False,
+        progress: Callable[[float, str], None] = lambda _share, _text: None,
+    ) -> ImportReport:
+        """Take a user's own files (nbib, PubMed or JATS XML, PDF, Markdown, text, arm tables) into the library.
+
+        What was imported is used from the next start on, under the same evidence views as what is shipped.
+
+        Raises
+        ------
+        InvalidInput
+            `area` is none of the areas.
+        """
+        from knowledge.ingest.ingestor import open_ingestor
+
+        with open_ingestor(self.settings.data_dir, self.knowledge, mapping=mapping, area=area) as ingestor:
+            return ingestor.import_paths(paths, dry_run=dry_run, progress=progress)
 
     def runs(self, limit: int = 20) -> list[RunSummary]:
         """The newest runs."""

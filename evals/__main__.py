@@ -1,4 +1,7 @@
-"""`python -m evals run` asks the cases and writes the report; `python -m evals bench` measures speed."""
+"""`python -m evals run` asks the cases and writes the report; `bench` and `ingest-bench` measure speed.
+
+`python -m evals retrieval --set FILE` scores the search on public question sets.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +76,37 @@ def bench(
     from evals.bench import run_bench
 
     for line in run_bench(runs):
+        _line(line)
+
+
+@app.command()
+def retrieval(
+    sets: Annotated[list[Path], typer.Option("--set", help="ori_pqal.json of PubMedQA, or BioASQ as .jsonl.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder that keeps vectors for the next time.")] = None,
+) -> None:
+    """Score BM25, dense and hybrid search side by side; exit code 1 unless hybrid is the best of them."""
+    from evals.report import REPORTS
+    from evals.retrieval.run import markdown, passed, run_retrieval, write
+
+    results = run_retrieval(sets, data_dir=data, progress=_line)
+    text, _data = write(results, out or REPORTS)
+    _line(markdown(results))
+    _line(f"Report: {text}")
+    raise typer.Exit(0 if passed(results) else 1)
+
+
+@app.command()
+def ingest_bench(
+    sets: Annotated[Path | None, typer.Option("--set", help="Take passages and questions from this set.")] = None,
+    passages: Annotated[int, typer.Option(min=20, max=1_000_000, help="How many.")] = 10_000,
+    queries: Annotated[int, typer.Option(min=10, max=100_000, help="How many.")] = 300,
+) -> None:
+    """Measure ingest and queries against a plain sentence-transformers + Chroma loop, by turns."""
+    from evals.retrieval.ingest_bench import report, run_ingest_bench
+
+    result = run_ingest_bench(passages, queries, path=sets, progress=_line)
+    for line in report(result):
         _line(line)
 
 

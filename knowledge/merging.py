@@ -41,7 +41,7 @@ class KnownFigures:
         for arm in table.arms:
             by_source[arm.source_id].add(arm.trial)
             by_registry_id[arm.registry_id.upper()].add(arm.trial)
-        del by_registry_id[""]
+        by_registry_id.pop("", None)
         self._by_registry_id = {key: min(names) for key, names in by_registry_id.items() if len(names) == 1}
         self._by_source = {key: min(names) for key, names in by_source.items() if len(names) == 1}
         self._figures = {self.key(arm) for arm in table.arms}

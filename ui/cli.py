@@ -9,14 +9,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from knowledge.errors import CohortTwinError, InvalidInput
-
-if TYPE_CHECKING:
-    from assistant.service import Assistant
+from ui.cli_evidence import evidence_app
+from ui.console import JsonFlag, open_assistant, write, write_json
 
 app = typer.Typer(
     name="cohort",
@@ -30,30 +29,7 @@ personas_app = typer.Typer(help="The cohorts: tree and profiles.", no_args_is_he
 runs_app = typer.Typer(help="The run ledger: list, show, replay, verify.", no_args_is_help=True)
 app.add_typer(personas_app, name="personas")
 app.add_typer(runs_app, name="runs")
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-
-
-def _assistant(*, one_question: bool = False) -> Assistant:
-    from assistant.bootstrap import build_assistant
-
-    return build_assistant(progress=_say, one_question=one_question)
-
-
-def _say(_fraction: float, message: str) -> None:
-    """Long work tells a person what it is doing; a pipe stays clean."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"{message} …\n")
-
-
-def _write(text: str) -> None:
-    """To standard output, whatever its encoding: a character that it cannot show becomes '?'."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-
-
-def _write_json(value: Any) -> None:
-    _write(json.dumps(value, ensure_ascii=False, indent=2))
+app.add_typer(evidence_app, name="evidence")
 
 
 @app.command()
@@ -74,10 +50,10 @@ def ask(
     from ui.faults import EXIT_CODES
 
     view = EvidenceView(as_of=_date(as_of), exclude=tuple(exclude or ()))
-    with _assistant(one_question=True) as assistant:
+    with open_assistant(one_question=True) as assistant:
         answer = assistant.ask(Question(text=" ".join(question), seed=seed, view=view))
     if as_json:
-        _write_json(answer.model_dump(mode="json"))
+        write_json(answer.model_dump(mode="json"))
     else:
         from ui.terminal import print_answer
 
@@ -104,7 +80,7 @@ def serve(
     """Serve the chat at / and REST under /api/v1 (OpenAPI at /docs)."""
     from ui.server import run_server
 
-    run_server(_assistant, host=host, port=port)
+    run_server(open_assistant, host=host, port=port)
 
 
 @app.command()
@@ -115,16 +91,16 @@ def tool(
     seed: Annotated[int, typer.Option(min=0)] = 1,
 ) -> None:
     """Run one tool, or list them."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         if not name:
             for declared in assistant.registry:
-                _write(f"{declared.name:<28} {declared.validation.value:<10} {declared.description.split('. ')[0]}")
+                write(f"{declared.name:<28} {declared.validation.value:<10} {declared.description.split('. ')[0]}")
             return
         if schema:
-            _write_json(assistant.registry[name].input_model.model_json_schema())
+            write_json(assistant.registry[name].input_model.model_json_schema())
             return
         result = assistant.run_tool(name, _arguments(arguments), seed=seed)
-    _write_json(result.model_dump(mode="json"))
+    write_json(result.model_dump(mode="json"))
 
 
 def _arguments(text: str) -> dict[str, Any]:
@@ -148,15 +124,15 @@ def _arguments(text: str) -> dict[str, Any]:
 @personas_app.command("tree")
 def personas_tree(as_json: JsonFlag = False) -> None:
     """The family tree of archetypes."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         tree = assistant.persona_tree()
     if as_json:
-        _write_json([node.model_dump(mode="json") for node in tree])
+        write_json([node.model_dump(mode="json") for node in tree])
         return
 
     def show(nodes: Any, depth: int) -> None:
         for node in nodes:
-            _write(f"{'  ' * depth}{node.id}  {node.name}")
+            write(f"{'  ' * depth}{node.id}  {node.name}")
             show(node.children, depth + 1)
 
     show(tree, 0)
@@ -165,10 +141,10 @@ def personas_tree(as_json: JsonFlag = False) -> None:
 @personas_app.command("show")
 def personas_show(persona_id: str, as_json: JsonFlag = False) -> None:
     """One archetype: who they are, with the source or assumption behind each value."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         persona = assistant.persona(persona_id)
     if as_json:
-        _write_json(persona.model_dump(mode="json", exclude_none=True))
+        write_json(persona.model_dump(mode="json", exclude_none=True))
         return
     from ui.terminal import print_persona
 
@@ -182,40 +158,40 @@ def index(
     as_json: JsonFlag = False,
 ) -> None:
     """State of the evidence base and its literature index."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         if drugs:
             for name, drug in sorted(assistant.knowledge.vocabulary.drugs.items()):
-                _write(f"{name:<32} {drug.drug_class:<22} {', '.join(drug.brands)}")
+                write(f"{name:<32} {drug.drug_class:<22} {', '.join(drug.brands)}")
             return
         report = assistant.index_report(rebuild=rebuild)
     if as_json:
-        _write_json(report)
+        write_json(report)
         return
     for key, value in report.items():
-        _write(f"{key.replace('_', ' '):<22} {value}")
+        write(f"{key.replace('_', ' '):<22} {value}")
 
 
 @runs_app.command("list")
 def runs_list(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, as_json: JsonFlag = False) -> None:
     """The newest runs."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         runs = assistant.runs(limit)
     if as_json:
-        _write_json([run.model_dump(mode="json") for run in runs])
+        write_json([run.model_dump(mode="json") for run in runs])
         return
     if not runs:
-        _write('No run is recorded yet. Ask something: cohort ask "…"')
+        write('No run is recorded yet. Ask something: cohort ask "…"')
     for run in runs:
-        _write(f"{run.run_id}  {run.created:%Y-%m-%d %H:%M}  {run.status:<12} {run.question[:80]}")
+        write(f"{run.run_id}  {run.created:%Y-%m-%d %H:%M}  {run.status:<12} {run.question[:80]}")
 
 
 @runs_app.command("show")
 def runs_show(run_id: str, as_json: JsonFlag = False) -> None:
     """The answer of a recorded run."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         answer = assistant.show_run(run_id)
     if as_json:
-        _write_json(answer.model_dump(mode="json"))
+        write_json(answer.model_dump(mode="json"))
         return
     from ui.terminal import print_answer
 
@@ -225,26 +201,26 @@ def runs_show(run_id: str, as_json: JsonFlag = False) -> None:
 @runs_app.command("replay")
 def runs_replay(run_id: str, as_json: JsonFlag = False) -> None:
     """Compute a run again and compare every number. Exit code 1 when one differs."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         report = assistant.replay(run_id)
     if as_json:
-        _write_json(report.model_dump(mode="json"))
+        write_json(report.model_dump(mode="json"))
     else:
         verdict = "identical" if report.identical else f"{len(report.differences)} differences"
-        _write(f"Run {report.run_id}: {report.compared} numbers computed again, {verdict}.")
+        write(f"Run {report.run_id}: {report.compared} numbers computed again, {verdict}.")
         if report.evidence_changed:
-            _write("The evidence base has changed since the run was recorded.")
+            write("The evidence base has changed since the run was recorded.")
         for difference in report.differences:
-            _write(f"  {difference}")
+            write(f"  {difference}")
     raise typer.Exit(0 if report.identical else 1)
 
 
 @runs_app.command("verify")
 def runs_verify() -> None:
     """Check the hash chain of the ledger."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         count = assistant.verify_runs()
-    _write(f"{count} runs, hash chain intact.")
+    write(f"{count} runs, hash chain intact.")
 
 
 def _leave(ending: SystemExit) -> NoReturn:

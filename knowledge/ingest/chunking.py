@@ -62,7 +62,8 @@ def _groups(sections: Sequence[Section]) -> list[list[_Piece]]:
         else:
             groups.append(pieces)
     if len(groups) > 1 and _words(groups[-1]) < MIN_WORDS:
-        groups[-2] += groups.pop()
+        last = groups.pop()
+        groups[-1] += last
     return groups
 
 

@@ -57,11 +57,15 @@ class ImportRun:
     """
 
     def __init__(self, base: KnowledgeBase, library: Library, *, today: date, area: str, dry_run: bool) -> None:
-        self._base, self._library, self._dry_run = base, library, dry_run
-        self._catalogue = Catalogue(base, library)
-        self._publisher = Publisher(base, self._catalogue, today, area)
-        self._arms = ArmTaker(base, self._catalogue, self._publisher, library.arms())
+        self._base, self._library, self._today, self._area, self._dry_run = base, library, today, area, dry_run
         self._done: dict[str, str] = {}  # in a dry run, what the library would know by now: content hash → path
+        self._load()
+
+    def _load(self) -> None:
+        """What is known, from the rows."""
+        self._catalogue = Catalogue(self._base, self._library)
+        self._publisher = Publisher(self._base, self._catalogue, self._today, self._area)
+        self._arms = ArmTaker(self._base, self._catalogue, self._publisher, self._library.arms())
 
     def unchanged(self, file: UserFile) -> FileReport | None:
         """The report of a file whose content was imported without fault before; None when there is work to do."""
@@ -72,7 +76,7 @@ class ImportRun:
         return _duplicate(file, f"{twin} has the same content.") if twin and twin != file.name else None
 
     def take(self, file: UserFile) -> FileReport:
-        """Import a file, in the place of what it had brought before.
+        """Import a file, in the place of what it had brought before; of a file that has nothing right left, that stays.
 
         Raises
         ------
@@ -98,6 +102,11 @@ class ImportRun:
             for record in records:
                 self._publisher.publish(record, shown(file.path.name), file.name, outcome, faults)
         faults.sort(key=lambda fault: fault.row)
+        if old is not None and faults and outcome.is_empty:  # it was spoilt: what it had brought is kept
+            report = _report(file, outcome, faults, None)
+            if not self._dry_run:
+                self._load()
+            return report
         report = _report(file, outcome, faults, old)
         if not self._dry_run and (old is not None or report.status is not FileStatus.SKIPPED):
             self._library.replace(file.name, file.content_hash, file.file_format, len(faults), old, outcome.additions)

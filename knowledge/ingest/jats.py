@@ -23,7 +23,7 @@ from knowledge.ingest.records import (
     pmid_of,
     publication_date,
 )
-from knowledge.ingest.xml_text import child_text, text_of
+from knowledge.ingest.xml_text import SEPARATORS, child_text, text_of
 from knowledge.schemas import Seen
 
 ROOTS: Final = frozenset({"article", "pmc-articleset"})
@@ -82,6 +82,9 @@ def parse_jats_article(element: Element, line: int, name: str, faults: list[Faul
 
 
 def _skip(element: Element) -> bool:
+    """What is no text: floats, formulas as code, reference numbers and the superscripts that hold nothing else."""
+    if element.tag == "sup" and len(element):
+        return all(_skip(child) and not (child.tail or "").strip(SEPARATORS) for child in element)
     return element.tag in _NOT_TEXT or (element.tag == "xref" and element.get("ref-type") in ("bibr", "fn", "aff"))
 
 

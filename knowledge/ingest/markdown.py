@@ -158,7 +158,8 @@ def _sections(lines: list[str], start: int) -> tuple[str, list[Section]]:
             name = paragraph.pop()
             begin_section(1 if setext.group(1)[0] == "=" else 2, name)
         elif not line.strip() or _RULE.fullmatch(line):
-            end_paragraph()
+            if not line.lstrip().startswith("|"):  # the line below the header of a table
+                end_paragraph()
         else:
             if not paragraph:
                 began = number

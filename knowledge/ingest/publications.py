@@ -40,6 +40,12 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # of the duplicates
 
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing in the file is of use, not even as a duplicate."""
+        added = self.additions
+        return not (added.sources or added.passages or added.arms or self.duplicates)
+
     def duplicate(self, reason: str) -> None:
         """Count a publication or figure that the library already has."""
         self.duplicates += 1

@@ -17,6 +17,7 @@ from knowledge.errors import LiteratureError
 
 MAX_DEPTH: Final = 200
 MAX_ELEMENTS: Final = 5_000_000  # a PubMed file of 50 MB has about two million
+MAX_RECORD_ELEMENTS: Final = 1_000_000  # an article of 500 pages has some fifty thousand; these are held in memory
 _ENCODING: Final = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
 _CHUNK: Final = 4_000_000  # expat scans a long token again for each chunk, so chunks must not be small
 
@@ -49,7 +50,7 @@ class _Reader:
     def __init__(self, name: str, roots: frozenset[str], records: frozenset[str]) -> None:
         self.found: list[tuple[Element, int]] = []
         self._name, self._roots, self._records = name, roots, records
-        self._depth = self._count = self._record_depth = self._record_line = 0
+        self._depth = self._count = self._record_depth = self._record_count = self._record_line = 0
         self._builder: TreeBuilder | None = None
         self._parser = parser = expat.ParserCreate()
         parser.buffer_text = True
@@ -115,9 +116,11 @@ class _Reader:
         if self._count > MAX_ELEMENTS:
             raise self._error(f"has more than {MAX_ELEMENTS} elements", "Split it.")
         if self._builder is None and tag in self._records:
-            self._builder, self._record_depth = TreeBuilder(), self._depth
+            self._builder, self._record_depth, self._record_count = TreeBuilder(), self._depth, self._count
             self._record_line = self._parser.CurrentLineNumber
         if self._builder is not None:
+            if self._count - self._record_count > MAX_RECORD_ELEMENTS:
+                raise self._error(f"has an article of more than {MAX_RECORD_ELEMENTS} elements", "Split it.")
             self._builder.start(tag, {_local(key): value for key, value in attributes.items()})
 
     def _end(self, name: str) -> None:

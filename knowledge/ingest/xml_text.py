@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from knowledge.ingest.text import clean
 
 Skip = Callable[[Element], bool]
+SEPARATORS = " \t\n,;–—-"
 _BREAKS = frozenset({"p", "title", "sec", "list-item", "td", "th", "tr", "break", "disp-quote", "caption", "label"})
 
 
@@ -36,8 +37,12 @@ def _collect(element: Element, skip: Skip | None, parts: list[str]) -> None:
     if element.tag == "sup" and before.isdigit() and element.text:
         parts.append("^")
     parts.append(element.text or "")
+    skipped = False
     for child in element:
-        if skip is None or not skip(child):
+        between_skipped, skipped = skipped, skip is not None and skip(child)
+        if between_skipped and skipped and parts[-1].strip(SEPARATORS) == "":
+            parts.pop()  # the comma between two reference numbers
+        if not skipped:
             _collect(child, skip, parts)
         parts.append(child.tail or "")
     if element.tag in _BREAKS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,40 @@ class FolderMaker:
         made.sources()
         made.arms()
         return made
+
+
+class PdfMaker:
+    """Makes a PDF from the lines of its pages, in Helvetica."""
+
+    def __call__(self, *pages: str, **info: str) -> bytes:
+        objects = [b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+        parent, kids = 2 * len(pages) + 2, []
+        for page in pages:
+            escaped = [re.sub(r"([\\()])", r"\\\1", line).encode("cp1252") for line in page.splitlines()]
+            drawn = b"".join(b"(" + line + b") Tj T*\n" for line in escaped)
+            stream = b"BT /F1 10 Tf 50 780 Td 12 TL\n" + drawn + b"ET"
+            objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
+            objects.append(
+                b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 595 842] /Contents %d 0 R"
+                b" /Resources << /Font << /F1 1 0 R >> >> >>" % (parent, len(objects))
+            )
+            kids.append(b"%d 0 R" % len(objects))
+        objects.append(b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b" ".join(kids), len(kids)))
+        objects.append(b"<< /Type /Catalog /Pages %d 0 R >>" % parent)
+        objects.append(b"<< %s >>" % b" ".join(b"/%s (%s)" % (k.encode(), v.encode()) for k, v in info.items()))
+        written, offsets = b"%PDF-1.4\n", []
+        for number, body in enumerate(objects, start=1):
+            offsets.append(b"%010d 00000 n \n" % len(written))
+            written += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+        head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+        tail = b"trailer << /Size %d /Root %d 0 R /Info %d 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+        sizes = (len(objects) + 1, len(objects) - 1, len(objects), len(written))
+        return written + head + b"".join(offsets) + tail % sizes
+
+
+@pytest.fixture(scope="session")
+def make_pdf() -> PdfMaker:
+    return PdfMaker()
 
 
 @pytest.fixture(scope="session")
