@@ -231,13 +231,19 @@ def _next_questions(outcome: Outcome) -> tuple[str, ...]:
     plan = outcome.plan
     if plan is None or outcome.status is not Status.ANSWERED or not plan.interventions or not plan.population:
         return ()
-    drug = plan.interventions[0]
-    who = plan.population[:1].lower() + plan.population[1:]
-    return (
-        f"How would women, {who}, react to {drug}?",
-        f"What is published about adherence to {drug.split(' ')[0]}?",
-        f"How does {drug} compare with empagliflozin 25 mg in {who}?",
+    treatment, weeks = (
+        plan.interventions[0],
+        f" over {language.weeks(plan.horizon_weeks)}" if plan.horizon_weeks else "",
     )
+    drug = re.split(r" -?\d", treatment)[0]
+    other = "empagliflozin 25 mg" if drug != "empagliflozin" else "semaglutide 1 mg"
+    who = plan.population[:1].lower() + plan.population[1:]
+    questions = [f"What is published about adherence to {drug}?"]
+    if not re.search(r"\bwom[ae]n\b|\bmen\b", who):
+        questions.insert(0, f"How would {who}, limited to women, react to {treatment}{weeks}?")
+    if plan.comparator == "placebo":
+        questions.append(f"How does {treatment} compare with {other} in {who}{weeks}?")
+    return tuple(questions)
 
 
 def _unique(items: object) -> tuple[str, ...]:

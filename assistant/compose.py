@@ -21,6 +21,7 @@ from tools.schemas import Estimate, Level, ToolResult
 SENTENCES_QUOTED = 2
 STATEMENTS = 4
 PASSAGES = 2
+ROUTE_TOPICS = ("route", "frequency", "injection")
 
 
 def compose_answer(
@@ -40,6 +41,8 @@ def compose_answer(
     """
     cohort = next((result for result in results if type(result).__name__ == "CohortDescription"), None)
     passages = [hit for result in results for hit in result.passages]
+    if draft.refusal:
+        return draft.refusal + _nearby(passages), Status.NOT_COVERED
     if draft.understood.intent is Intent.LITERATURE:
         return _literature(draft, passages)
     if draft.understood.intent is Intent.DESCRIBE and cohort is not None:
@@ -50,29 +53,40 @@ def compose_answer(
     if prediction is None:
         return _refusal(draft, failures, passages), Status.NOT_COVERED
     compare = draft.understood.intent is Intent.COMPARE
-    heading = f"## {language.sentence_case(draft.plan.population)} · {_subject(draft)} · {language.weeks(draft.plan.horizon_weeks or 0)}"
+    heading = (
+        f"## {language.sentence_case(draft.plan.population)} · {_subject(draft, prediction)} · "
+        f"{language.weeks(draft.plan.horizon_weeks or 0)}"
+    )
     parts = [heading]
+    if draft.plan.left_out:
+        words = language.joined([f"“{words}”" for words in draft.plan.left_out])
+        parts.append(f"**Left out: {words} could not be placed, so this answer is for the cohort without it.**")
     if compare:
         parts += _comparison(prediction, knowledge)
     else:
-        parts += [_headline(prediction, knowledge), "### What to expect\n\n" + _expectations(prediction, knowledge)]
+        parts += [
+            _headline(prediction, cohort, knowledge),
+            "### What to expect\n\n" + _expectations(prediction, knowledge),
+        ]
         individuals = _individuals(prediction, knowledge)
         if individuals:
             parts.append("### How individuals vary\n\n" + individuals)
-    doing = _doing(cohort, passages)
+    doing = _doing(draft, cohort, passages, knowledge)
     if doing:
-        parts.append("### What the cohort would do\n\n" + doing)
+        parts.append("### What people like them said and did\n\n" + doing)
     missing = _missing(prediction)
     if missing:
-        parts.append("### What nobody has published\n\n" + missing)
+        parts.append("### What this evidence base does not hold\n\n" + missing)
     return "\n\n".join(parts), Status.ANSWERED
 
 
-def _subject(draft: Draft) -> str:
-    names = list(draft.plan.interventions)
-    if draft.understood.intent is Intent.COMPARE:
-        return " versus ".join(names)
-    return f"{language.joined(names)} versus {draft.plan.comparator}"
+def _subject(draft: Draft, prediction: ToolResult) -> str:
+    """What was predicted, by the tool's own label: it carries the dose and schedule that were used."""
+    compared = getattr(prediction, "treatments", ())
+    if compared:
+        return " versus ".join(compared)
+    treatment = getattr(prediction, "treatment", "") or language.joined(list(draft.plan.interventions))
+    return f"{treatment} versus {getattr(prediction, 'comparator', '') or draft.plan.comparator}"
 
 
 def _by_id(result: ToolResult) -> dict[str, Estimate]:
@@ -86,34 +100,55 @@ def _endpoints(result: ToolResult, knowledge: KnowledgeBase) -> list[Endpoint]:
     return sorted(known, key=lambda endpoint: endpoint.family is Family.PROPORTION)
 
 
-def _headline(result: ToolResult, knowledge: KnowledgeBase) -> str:
-    """One sentence a minister could repeat."""
+def _headline(result: ToolResult, cohort: ToolResult | None, knowledge: KnowledgeBase) -> str:
+    """One sentence a minister could repeat, with what the comparator would show beside it."""
     estimates = _by_id(result)
-    clauses = []
-    harms = []
+    against = _control_name(result)
+    clauses, harms = [], []
     for endpoint in _endpoints(result, knowledge):
-        mean = estimates.get(f"{endpoint.endpoint_id}.mean")
+        mean, control = (estimates.get(f"{endpoint.endpoint_id}.{what}") for what in ("mean", "control"))
         if mean is None:
             continue
         if endpoint.family is Family.CONTINUOUS:
-            clauses.append(_moves(endpoint, mean))
+            clauses.append(_moves(endpoint, mean, estimates.get(f"{endpoint.endpoint_id}.difference"), cohort, against))
         else:
-            harms.append(f"about {max(0, round(mean.point))} in 100 {_happens(endpoint)}")
+            beside = f" ({_in_100(control.point)} on {against})" if control is not None else ""
+            harms.append(f"about {_in_100(mean.point)} in 100 {_happens(endpoint)}{beside}")
     text = f"Expect {language.joined(clauses)}." if clauses else ""
     if harms:
         text = f"{text} {language.sentence_case(language.joined(harms))}.".strip()
     return f"**{text}**"
 
 
-def _moves(endpoint: Endpoint, mean: Estimate) -> str:
-    """'HbA1c to fall by about 1.4 %-points (90 % of such trials would report −1.8 to −1.0)'."""
+def _in_100(percent: float) -> int:
+    return min(100, max(0, round(percent)))
+
+
+def _moves(
+    endpoint: Endpoint, mean: Estimate, difference: Estimate | None, cohort: ToolResult | None, against: str
+) -> str:
+    """'HbA1c to fall from 7.0 % by about 1.4 %-points, 1.3 more than on placebo (90 % of such trials …)'."""
     places = language.decimals(mean)
-    verb = "fall" if mean.point < 0 else "rise"
+    amount = language.number(abs(mean.point), places)
     subject = re.sub(r"[ -]change$", "", endpoint.label).replace("body-", "body ")
-    return (
-        f"{subject} to {verb} by about {language.number(abs(mean.point), places)} {language.unit(mean)}{_also(endpoint, mean)} "
-        f"({language.percent(mean.level)} of such trials would report {language.interval(mean)})"
-    )
+    if float(amount) == 0:
+        verb = f"{subject} to change by less than {language.number(10**-places, places)} {language.unit(mean)}"
+    else:
+        way = "fall" if mean.point < 0 else "rise"
+        verb = f"{subject} to {way}{_from(endpoint, cohort)} by about {amount} {language.unit(mean)}{_also(endpoint, mean)}"
+    more = ""
+    if difference is not None:
+        gap = language.number(abs(difference.point), language.decimals(difference))
+        word = "more" if (difference.point < 0) == (mean.point < 0) else "less"
+        more = f", {gap} {word} than on {against}"
+    spread = f"{language.percent(mean.level)} of such trials would report {language.interval(mean)}"
+    return f"{verb}{more} ({spread})"
+
+
+def _from(endpoint: Endpoint, cohort: ToolResult | None) -> str:
+    """The cohort's mean at the start: ' from 7.0 %'."""
+    start = next((e for e in getattr(cohort, "estimates", ()) if e.id == f"{endpoint.baseline}.mean"), None)
+    return f" from {language.number(start.point, 1)} {start.unit}" if start is not None and endpoint.baseline else ""
 
 
 def _also(endpoint: Endpoint, mean: Estimate) -> str:
@@ -183,15 +218,19 @@ def _individuals(result: ToolResult, knowledge: KnowledgeBase) -> str:
                 f"{language.number(spread.lower, places)} and {language.number(spread.upper, places)} {language.unit(spread)}."
             )
         for share in result.estimates:
-            if share.of is Level.SHARE and share.endpoint == endpoint.endpoint_id and ".share" in share.id:
-                lines.append(f"- {_share_sentence(share)}")
+            is_share = share.of is Level.SHARE and share.endpoint == endpoint.endpoint_id and ".share" in share.id
+            if is_share and not share.id.endswith(".control"):
+                control = next((e for e in result.estimates if e.id == f"{share.id}.control"), None)
+                lines.append(f"- {_share_sentence(share, control)}")
     return "\n".join(lines)
 
 
-def _share_sentence(share: Estimate) -> str:
-    text = f"About {round(share.point)} in 100 {_share_words(share.quantity)}"
+def _share_sentence(share: Estimate, control: Estimate | None) -> str:
+    text = f"About {_in_100(share.point)} in 100 {_share_words(share.quantity)}"
     if share.lower is not None and share.upper is not None:
-        text += f" ({language.number(share.lower, 0)} to {language.number(share.upper, 0)} in 100, as the cohort mean varies)"
+        text += f" ({_in_100(share.lower)} to {_in_100(share.upper)} in 100, as the cohort mean varies)"
+    if control is not None:
+        text += f", against {_in_100(control.point)} in 100 on {control.arm}"
     return text + "."
 
 
@@ -206,10 +245,9 @@ def _share_words(quantity: str) -> str:
 def _comparison(result: ToolResult, knowledge: KnowledgeBase) -> list[str]:
     """Which is better, by how much and how surely; then each arm."""
     sentences = [
-        f"{language.sentence_case(estimate.quantity)}: {round(estimate.point)} % "
-        f"({language.likelihood(round(estimate.point) / 100)})."
+        f"{language.sentence_case(estimate.quantity)}: {_chance(estimate.point)}."
         for estimate in result.estimates
-        if ".probability" in estimate.id
+        if ".probability_better" in estimate.id
     ]
     rows = []
     for estimate in result.estimates:
@@ -220,6 +258,12 @@ def _comparison(result: ToolResult, knowledge: KnowledgeBase) -> list[str]:
     rest = "\n".join(f"- {sentence}" for sentence in sentences)
     lead = " ".join(filter(None, (_side_by_side(result, knowledge), *sentences[:1]))) or result.title
     return [f"**{lead}**", "### What to expect\n\n" + table + (f"\n\n{rest}" if rest else "")]
+
+
+def _chance(percent: float) -> str:
+    """'88 % (likely)'; never 0 or 100 %."""
+    shown = "less than 1 %" if percent < 1 else "more than 99 %" if percent > 99 else f"{round(percent)} %"
+    return f"{shown} ({language.likelihood(round(percent) / 100)})"
 
 
 def _side_by_side(result: ToolResult, knowledge: KnowledgeBase) -> str:
@@ -237,14 +281,27 @@ def _side_by_side(result: ToolResult, knowledge: KnowledgeBase) -> str:
     return f"Expect {subject} {language.joined(parts)}."
 
 
-def _doing(cohort: ToolResult | None, passages: Sequence[RetrievedPassage]) -> str:
-    """Preferences of the archetype, then what was found about adherence."""
+def _doing(
+    draft: Draft, cohort: ToolResult | None, passages: Sequence[RetrievedPassage], knowledge: KnowledgeBase
+) -> str:
+    """Preferences of the archetype, then what was found about adherence to such drugs."""
+    routes = {
+        knowledge.vocabulary.drugs[treatment.name].route
+        for treatment in draft.understood.active
+        if treatment.name in knowledge.vocabulary.drugs
+    }
     lines = []
-    for statement in getattr(cohort, "preferences", ())[:STATEMENTS]:
+    statements = [
+        statement
+        for statement in getattr(cohort, "preferences", ())
+        if statement.topic not in ROUTE_TOPICS or "subcutaneous" in routes
+    ]
+    for statement in statements[:STATEMENTS]:
         where = f" [{statement.source_id}]" if statement.source_id else " (assumed)"
         lines.append(f"- {statement.statement.rstrip('.')}{where}.")
     for hit in passages[:PASSAGES]:
-        lines.append(f"- {_first_sentences(hit.passage.text)} [{hit.source.source_id}]")
+        about = language.joined(list(hit.passage.drugs[:3])) or hit.passage.area.replace("_", " ")
+        lines.append(f"- On {about}: {_first_sentences(hit.passage.text)} [{hit.source.source_id}]")
     return "\n".join(lines)
 
 
@@ -271,10 +328,13 @@ def _refusal(draft: Draft, failures: Sequence[str], passages: Sequence[Retrieved
             reasons.append(failure[:300])
     subject = language.joined(list(draft.plan.interventions)) or "this"
     text = f"## No prediction is possible for {subject}\n\n" + " ".join(dict.fromkeys(reasons))
-    nearby = "\n".join(f"- {_first_sentences(hit.passage.text)} [{hit.source.source_id}]" for hit in passages[:3])
-    if nearby:
-        text += f"\n\n### What is known nearby\n\n{nearby}"
-    return text
+    return text + _nearby(passages)
+
+
+def _nearby(passages: Sequence[RetrievedPassage]) -> str:
+    """Up to three passages, as a section of their own; nothing when nothing was found."""
+    lines = "\n".join(f"- {_first_sentences(hit.passage.text)} [{hit.source.source_id}]" for hit in passages[:3])
+    return f"\n\n### What is known nearby\n\n{lines}" if lines else ""
 
 
 def _literature(draft: Draft, passages: Sequence[RetrievedPassage]) -> tuple[str, Status]:
@@ -316,7 +376,7 @@ def _cohort(cohort: ToolResult) -> str:
         "### Measurements\n\n| | Mean | Nine in ten individuals |\n|---|---|---|\n" + "\n".join(rows),
         "### Shares\n\n| | Share |\n|---|---|\n" + "\n".join(shares),
     ]
-    doing = _doing(cohort, ())
+    doing = "\n".join(f"- {item.statement.rstrip('.')}." for item in getattr(cohort, "preferences", ())[:STATEMENTS])
     if doing:
         parts.append("### What they want and do\n\n" + doing)
     return "\n\n".join(parts)

@@ -38,17 +38,21 @@ def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> 
         probability=first.probability,
         sentence=" ".join(sentences),
         basis=(
-            f"leave-one-trial-out backtest of {endpoints[first.endpoint].label}: {first.n_arms_total} published arms of "
-            f"{first.n_trials_total} trials, each predicted without its trial"
+            f"leave-one-trial-out backtest of {endpoints[first.endpoint].label}: {first.hits} of {first.n_arms} published arms "
+            f"within {first.tolerance:g} {first.unit} ({first.n_trials_total} trials, each predicted without itself)"
         ),
     )
 
 
 def _sentence(measured: MeasuredConfidence, endpoint: Endpoint) -> str:
+    """How often, of how many; and no 'likely' where the frequency may not carry over."""
     shown = round(measured.probability, 2)
-    return (
-        f"{language.sentence_case(endpoint.label)}: {language.likelihood(shown)} right to within {measured.tolerance:g} "
-        f"{endpoint.unit}. When {measured.n_arms_total} published arms of {measured.n_trials_total} trials were predicted "
-        f"without their trial having been read, those with an interval as wide as this one were within "
-        f"{measured.tolerance:g} {endpoint.unit} {language.percent(shown)} of the time ({measured.n_arms} arms)."
+    within = f"to within {measured.tolerance:g} {endpoint.unit}"
+    found = (
+        f"when the {measured.n_trials_total} published trials were predicted without having been read, {measured.hits} of "
+        f"{measured.n_arms} arms ({language.percent(shown)}) were right {within}"
     )
+    label = language.sentence_case(endpoint.label)
+    if measured.outside:
+        return f"{label}: {found}. This question lies outside the range of those trials (see below), so it may be less sure."
+    return f"{label}: {language.likelihood(shown)} right {within}; {found}."

@@ -31,6 +31,7 @@ _NAMES = re.compile(
     r"\b(?:GLP-1|SGLT-?2i?|DPP-?4i?|HbA1c|COVID-19|PCSK9|HER2|type [12]|stage [1-5][ab]?"
     r"|[A-Z]{2,}[A-Za-z]*(?:[- ][A-Z]{2,}[A-Za-z]*)*[- ]\d+[a-z]?)\b"
 )
+_SIGNED_BOUND = re.compile(r"[-−]\d+(?:\.\d+)?\s*(?:%|[a-z/%-]+)?\s*(?:to|and)\s*$")
 _ORDERED = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
 _FALL = re.compile(
     r"\b(?:fall|falls|fell|lose|loses|lost|loss|reduc\w+|decreas\w+|lower\w*|drop\w*|declin\w+|down)\b", re.I
@@ -172,12 +173,19 @@ def _explains(fact: Fact, match: re.Match[str], clause: str, before: str) -> boo
     if match["sign"]:
         # A dash between two numbers ('4-6 weeks') is no sign; a signed change must keep its sign.
         return (written < 0) == (fact.value < 0)
+    if "|" in clause or _beside_a_signed_bound(match, clause):
+        return fact.value > 0  # table cells and intervals are written with their signs
     falls, rises = bool(_FALL.search(clause)), bool(_RISE.search(clause))
     if not falls and not rises:  # 'HbA1c falls by 1 point, weight by 4 kg': the verb stands earlier
         falls, rises = bool(_FALL.search(before)), bool(_RISE.search(before))
     if falls and rises:
         return True
     return falls == (fact.value < 0)
+
+
+def _beside_a_signed_bound(match: re.Match[str], clause: str) -> bool:
+    """True for the 0.4 of '−1.9 to 0.4': its own sign is written by leaving it out."""
+    return _SIGNED_BOUND.search(clause[: match.start()]) is not None
 
 
 def _blank(text: str, *patterns: re.Pattern[str]) -> str:

@@ -32,6 +32,7 @@ class Plan(Frozen):
     estimand: str = ""
     steps: tuple[str, ...] = ()
     notes: tuple[str, ...] = Field((), description="what was assumed or corrected while reading the question")
+    left_out: tuple[str, ...] = Field((), description="words about the cohort that nobody could place")
 
 
 class Status(StrEnum):

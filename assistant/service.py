@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import queue
 import threading
 import time
@@ -12,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
+
+from rapidfuzz import process
 
 from assistant.answering import AnswerBuilder
 from assistant.ledger import Ledger
@@ -27,8 +30,9 @@ from assistant.schemas import (
     StepRecord,
 )
 from assistant.settings import Settings
+from assistant.topics import mask_identifiers
 from knowledge.base import KnowledgeBase
-from knowledge.errors import EmptyQuestion, QuestionTooLong
+from knowledge.errors import EmptyQuestion, InvalidInput, QuestionTooLong
 from knowledge.retrieval import LiteratureRetriever, drop_index
 from knowledge.schemas import EvidenceView
 from personas.library import PersonaLibrary
@@ -125,7 +129,21 @@ class Assistant:
                 f"The question has {len(text):,} characters; at most {limit:,} can be read.",
                 "Ask the essential part, or raise COHORT_MAX_QUESTION_CHARACTERS.",
             )
-        return asked.model_copy(update={"text": text})
+        self._check_view(asked.view)
+        return asked.model_copy(update={"text": mask_identifiers(text)})
+
+    def _check_view(self, view: EvidenceView) -> None:
+        """An exclusion that excludes nothing is a slip of the pen, not a wish (InvalidInput names the nearest)."""
+        arms = self.knowledge.arms
+        for name in view.exclude:
+            wanted = EvidenceView(exclude=(name,))
+            if arms.hidden_trials(wanted) or fnmatch.filter(self.knowledge.sources, name.casefold()):
+                continue
+            near = [match[0] for match in process.extract(name, arms.trials(), limit=3, score_cutoff=60)]
+            raise InvalidInput(
+                f"No trial or source is called '{name}', so it cannot be left out.",
+                f"Did you mean {' or '.join(near)}?" if near else "",
+            )
 
     def _run(self, question: Question, emit: Callable[[Event], None]) -> Answer:
         # The embedding model compiles in the background while LangGraph, which takes longest to import, is read.

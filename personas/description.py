@@ -13,10 +13,115 @@ from dataclasses import dataclass
 
 from personas.mentions import Kind, Mention, PhraseBook
 
-_TOKEN = re.compile(r"[a-z0-9µ&]+(?:['./%+-][a-z0-9]+)*|[<>=≥≤%+]+|[,;:.?!()\"]", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"(?:limited|restricted)\s+to\b|[a-z0-9µ&]+(?:['./%+-][a-z0-9]+)*|[<>=≥≤%+]+|[,;:.?!()\"]", re.IGNORECASE
+)
 _PUNCTUATION_THAT_JOINS = (",", "(", ")", '"')
 _LONGEST_UNKNOWN = 4
+_LONGEST_CLAUSE = 7
 _INTRODUCING = ("with", "without", "having", "who have", "whose")
+_RELATIVES = ("who", "that", "which", "whose")
+_VERBS_OF_BEING = ("have", "has", "had", "are", "is", "was", "were", "be", "been")
+# Verbs after "who" that say what is given or asked and not who they are; the question's reader takes those.
+_OF_TREATMENT = frozenset(
+    [
+        "take",
+        "takes",
+        "took",
+        "taking",
+        "use",
+        "uses",
+        "used",
+        "using",
+        "receive",
+        "receives",
+        "received",
+        "receiving",
+        "get",
+        "gets",
+        "got",
+        "start",
+        "starts",
+        "started",
+        "starting",
+        "switch",
+        "switches",
+        "switched",
+        "switching",
+        "begin",
+        "begins",
+        "began",
+        "inject",
+        "injects",
+        "given",
+        "treated",
+        "prescribed",
+        "offered",
+        "put",
+        "initiated",
+        "on",
+        "would",
+        "will",
+        "should",
+        "might",
+        "could",
+        "respond",
+        "responds",
+        "react",
+        "reacts",
+        "benefit",
+        "benefits",
+    ]
+)
+_MODALS = frozenset(
+    [
+        "would",
+        "will",
+        "should",
+        "might",
+        "could",
+        "can",
+        "may",
+        "do",
+        "does",
+        "did",
+        "react",
+        "respond",
+        "tolerate",
+        "when",
+        "after",
+        "if",
+        "versus",
+        "vs",
+        "than",
+    ]
+)
+_UNITS_OF_TIME = frozenset(
+    [
+        "day",
+        "days",
+        "week",
+        "weeks",
+        "wk",
+        "wks",
+        "month",
+        "months",
+        "year",
+        "years",
+        "yr",
+        "yrs",
+        "hour",
+        "hours",
+        "kg",
+        "lb",
+        "lbs",
+        "ml",
+        "g",
+        "iu",
+        "u",
+        "units",
+    ]
+)
 
 
 Place = tuple[int, int]
@@ -105,6 +210,8 @@ class _Reader:
     def is_anchor(self, index: int) -> bool:
         """Can a description begin at this mention?"""
         mention = self._mentions[index]
+        if mention.kind is Kind.UNREAD:
+            return False
         if mention.kind is Kind.QUANTITY:
             return mention.quantity is not None and mention.quantity.people
         term = self._book.terms.get(mention.key) if mention.kind is Kind.TERM else None
@@ -118,7 +225,8 @@ class _Reader:
     def rightwards(self, place: int) -> tuple[int, list[Place]]:
         """Last token of the description that begins at `place`, and what in it is unknown."""
         words, tokens = self._words, self._tokens
-        last, position, introduced, open_to_unknown = place, place + 1, False, False
+        last, position, open_to_unknown = place, place + 1, False
+        introduced = self._is_condition(place)
         unknown: list[Place] = []
         while position < len(tokens):
             token = tokens[position]
@@ -127,18 +235,20 @@ class _Reader:
             elif token.text in words.introducers:
                 introduced = introduced or token.text in _INTRODUCING
                 open_to_unknown = introduced
-            elif token.text in ("have", "has", "had", "are", "is", "was", "were", "be"):
-                if tokens[position - 1].text not in ("who", "that", "which", "whose") and not self._whose(
-                    position, last
-                ):
+            elif token.text in _VERBS_OF_BEING:
+                if not self._has_subject(position, last):
                     break
-                introduced = open_to_unknown = introduced or token.text in ("have", "has", "had")
+                introduced = open_to_unknown = True
             elif token.text in words.connectors:
                 pass
             elif token.text in _PUNCTUATION_THAT_JOINS or token.text in words.prepositions:
                 if not self._leads_to_mention(position + 1):
                     break
-            elif open_to_unknown and token.text[0].isalpha() and token.text not in words.stops:
+            elif self._begins_clause(position, last):
+                end = self._end_of_clause(position)
+                unknown.append((token.start, tokens[end].end))
+                last, position, open_to_unknown = end, end, False
+            elif open_to_unknown and token.text not in words.stops and self._names_something(position):
                 end = self._end_of_unknown(position)
                 unknown.append((token.start, tokens[end].end))
                 last, position, open_to_unknown = end, end, False
@@ -195,9 +305,7 @@ class _Reader:
         index = self._tokens[place].mention
         if index is None:
             return False
-        mention = self._mentions[index]
-        term = self._book.terms.get(mention.key) if mention.kind is Kind.TERM else None
-        return mention.kind is Kind.PEOPLE or (term is not None and term.people)
+        return self._book.names_people(self._mentions[index])
 
     def _leads_to_mention(self, position: int) -> bool:
         """Do the next words lead to something understood, over joints only?"""
@@ -208,8 +316,58 @@ class _Reader:
                 return False
         return False
 
-    def _whose(self, position: int, last: int) -> bool:
-        return any(token.text == "whose" for token in self._tokens[last:position])
+    def _has_subject(self, position: int, last: int) -> bool:
+        """Does the verb belong to "who" or "whose" and not to the question?"""
+        place = position - 1
+        while place > last and self._tokens[place].text in _VERBS_OF_BEING:
+            place -= 1
+        return self._tokens[place].text in _RELATIVES or any(t.text == "whose" for t in self._tokens[last:position])
+
+    def _begins_clause(self, position: int, last: int) -> bool:
+        """'smoke' in 'adults who smoke': a clause nobody reads, unless it says what they are treated with."""
+        token = self._tokens[position]
+        relative = next((t.text for t in self._tokens[position - 1 : last : -1] if t.text in _RELATIVES), None)
+        if relative is None or relative == "that" or not token.text[0].isalpha():
+            return False
+        between = [t.text for t in self._tokens[last + 1 : position]]
+        return between[-1] in (*_RELATIVES, *_VERBS_OF_BEING) and token.text not in _OF_TREATMENT
+
+    def _is_condition(self, place: int) -> bool:
+        """After "T2D and" another condition may follow, known or not."""
+        index = self._tokens[place].mention
+        return index is not None and self._mentions[index].kind is Kind.AREA
+
+    def _names_something(self, position: int) -> bool:
+        """Is it a word, or a count of something ("3 prior strokes"), and no dose?"""
+        if self._tokens[position].text[0].isalpha():
+            return True
+        if not self._tokens[position].text.isdigit() or position + 1 == len(self._tokens):
+            return False
+        following = self._tokens[position + 1]
+        return following.mention is None and following.text[0].isalpha() and following.text not in self._not_counted
+
+    @property
+    def _not_counted(self) -> frozenset[str]:
+        return (
+            self._words.stops
+            | self._words.connectors
+            | self._words.introducers
+            | self._words.prepositions
+            | _UNITS_OF_TIME
+        )
+
+    def _end_of_clause(self, position: int) -> int:
+        words = self._words
+        closing = words.prepositions | words.introducers | _MODALS | _OF_TREATMENT
+        end = position
+        for place in range(position + 1, min(position + _LONGEST_CLAUSE, len(self._tokens))):
+            token = self._tokens[place]
+            if token.mention is not None or not token.text[0].isalnum():
+                break
+            if token.text in closing and not (place == position + 1 and token.text in words.prepositions - {"on"}):
+                break
+            end = place
+        return end
 
     def _end_of_unknown(self, position: int) -> int:
         words = self._words
@@ -227,6 +385,8 @@ def _tokens(text: str, mentions: Sequence[Mention]) -> list[Token]:
     tokens = []
     for match in _TOKEN.finditer(text):
         owner = next((i for i, m in enumerate(mentions) if m.start < match.end() and match.start() < m.end), None)
+        if owner is None:  # "excluding those with" belongs to what it excludes
+            owner = next((i for i, m in enumerate(mentions) if m.negated and m.lead <= match.start() < m.start), None)
         tokens.append(Token(match.group(), match.start(), match.end(), owner))
     return tokens
 

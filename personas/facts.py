@@ -74,6 +74,8 @@ def gather(text: str, mentions: Iterable[Mention], words: Lexicon, terms: dict[s
             _add_area(facts, mention, surface, words)
         elif mention.kind is Kind.TERM:
             _add_term(facts, mention, surface, words, terms[mention.key])
+        elif mention.kind is Kind.UNREAD:
+            facts.unplaced.append(surface)
         elif mention.quantity is not None:
             _add_quantity(facts, mention, surface, words)
     _drop_contrary_words(facts)
@@ -85,7 +87,7 @@ def _add_area(facts: Facts, mention: Mention, surface: str, words: Lexicon) -> N
     means = known.means if known else ()
     if mention.negated:
         if not means:
-            facts.unplaced.append(surface)
+            facts.said.append(Said(Restriction(attribute=mention.key, operator="=", value="no"), surface))
         for item in means:
             opposite = item.model_copy(update={"operator": OPPOSITE[item.operator]})
             facts.said.append(Said(opposite, surface))
@@ -121,11 +123,17 @@ def _add_quantity(facts: Facts, mention: Mention, surface: str, words: Lexicon) 
     quantity = mention.quantity
     if quantity is None:
         return
+    if mention.negated and (len(quantity.comparisons) != 1 or mention.key == "duration"):
+        facts.unplaced.append(surface)
+        return
     if not quantity.comparisons:
         facts.unplaced.append(surface)
         return
     if mention.key != "duration":
-        facts.said += [Said(item, surface) for item in quantity.restrictions()]
+        items = quantity.restrictions()
+        if mention.negated:
+            items = tuple(item.model_copy(update={"operator": OPPOSITE[item.operator]}) for item in items)
+        facts.said += [Said(item, surface) for item in items]
         return
     lasting = [words.areas[area].duration for area in facts.areas if area in words.areas]
     for attribute in [name for name in lasting if name][:1]:

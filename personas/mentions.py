@@ -6,18 +6,40 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from personas.lexicon import Grades, Lexicon, TermWords, phrase_pattern
-from personas.quantities import Quantity, find_quantities
+from personas.quantities import Quantity, age_after, find_quantities
 from personas.schemas import Distribution, Persona, Restriction
-from personas.units import attribute_label
+from personas.units import attribute_label, attribute_table
 
-_NEGATION = re.compile(
-    r"(?:\bnon-?|\b(?:without|no|not|nor|neither)\s+(?:(?:any|a|an|known|prior|previous)\s+)*|\bfree\s+(?:of|from)\s+|"
-    r"\b(?:no|without)\s+(?:a\s+)?history\s+of\s+)$"
+_QUALIFIERS = r"(?:(?:any|a|an|the|known|prior|previous|existing|established|history\s+of|on)\s+)*"
+_THOSE_WHO = (
+    r"(?:(?:any|all|a|an|the|known|prior|previous|those|people|patients|persons|individuals|participants|subjects|adults|"
+    r"anyone|who|that|with|have|has|had|having|are|is|on|taking|history|of)\s+)*"
 )
+_EXCEPTION = re.compile(
+    r"\b(?:(?:not\s+)?(?:excluding|exclud(?:es?|ed)|including(?<=not\sincluding))|except(?:ing)?(?:\s+for)?|"
+    r"with\s+the\s+exception\s+of|other\s+than|but\s+not|apart\s+from|aside\s+from|leaving\s+out|not\s+counting|minus|"
+    rf"barring)\s+{_THOSE_WHO}$"
+)
+_ABSENCE = re.compile(
+    rf"(?:\b(?:without|never\s+(?:had|having\s+had)|lacking|free\s+(?:of|from)|"
+    rf"(?:do|does|did)(?:\s+not|n't)\s+have|(?:have|has)(?:\s+not|n't)\s+(?:had|got))\s+{_QUALIFIERS})$"
+)
+_NEGATION = re.compile(rf"(?:\bnon-?|\b(?:no|not|nor|neither|(?:are|is)n't)\s+{_QUALIFIERS})$")
+# "With a family history of diabetes" says nothing that an archetype can hold.
+_OTHERS = re.compile(
+    r"\b(?:(?:a\s+)?family\s+history\s+of|(?:parents?|mothers?|fathers?|relatives?|siblings?|partners?|famil(?:y|ies))\s+"
+    r"(?:with|has|have|had)|used\s+to\s+have|(?:cured|recovered)\s+(?:of|from))\s+(?:a\s+|an\s+|the\s+)?$"
+)
+_LOOK_BACK = 100
 _EITHER_WAY = re.compile(r"\bwith\s*(?:or|and|/)\s*without\s+(?:any\s+|a\s+)?$")
 _OR = re.compile(r"\s*(?:,\s*)?(?:or|nor)\s+$")
+_LISTED = re.compile(rf"\s*(?:,|(?:,\s*)?(?:or|nor|and|&))\s*(?:{_QUALIFIERS})$")
+_QUALIFIED_BY = re.compile(
+    r"\s+(?:(?:patients|people|individuals|persons)\s+)?(?:(?:with|who\s+have|who\s+are|having)\s+)?"
+)
 # One-to-one, so that positions in the normal text are positions in the original.
 _PLAIN = (
     {ord(sign): "-" for sign in "‐‑‒–—−"} | {ord(sign): "'" for sign in "‘’"} | {0xA0: " ", 0x202F: " ", 0x2009: " "}
@@ -34,6 +56,7 @@ class Kind(StrEnum):
     ARCHETYPE = "archetype"
     NOT_COVERED = "not_covered"
     NEVER_COVERED = "never_covered"
+    UNREAD = "unread"
 
 
 @dataclass(frozen=True)
@@ -41,7 +64,7 @@ class Mention:
     """Words of the text and what they say.
 
     `key` is the area, the term, the attribute or the archetype; `negated` is True after "without" and the like, which
-    begins at `lead`;
+    begins at `lead`; an UNREAD mention is negated as well, so that its words begin at `lead`;
     `assumed` when the words were read more narrowly than they are ("diabetes" as type 2).
     """
 
@@ -76,6 +99,11 @@ class PhraseBook:
         self._add(words.never_covered, Kind.NEVER_COVERED, "")
         self._pattern: re.Pattern[str] | None = None
 
+    def names_people(self, mention: Mention) -> bool:
+        """Is the mention a word for people ("patients", "women")?"""
+        term = self.terms.get(mention.key) if mention.kind is Kind.TERM else None
+        return mention.kind is Kind.PEOPLE or (term is not None and term.people)
+
     def add_archetype(self, persona: Persona, phrases: Iterable[str]) -> None:
         """Names that say an archetype outright."""
         self._add(tuple(phrases), Kind.ARCHETYPE, persona.id)
@@ -88,8 +116,22 @@ class PhraseBook:
         found = [Mention(q.start, q.end, Kind.QUANTITY, q.attribute, quantity=q) for q in find_quantities(text)]
         found += _free(self._graded(text), found)
         found += _free(self._phrases(text), found)
+        found += _free(self._ages_of(text, found), found)
         found.sort(key=lambda mention: mention.start)
-        return tuple(_negations(text, found))
+        return tuple(_exceptions(text, list(_negations(text, found, self._conditions))))
+
+    @cached_property
+    def _conditions(self) -> frozenset[str]:
+        """Areas and terms that are conditions."""
+        return frozenset({*self.words.areas, *(name for name, term in self.terms.items() if term.condition)})
+
+    def _ages_of(self, text: str, mentions: Iterable[Mention]) -> Iterator[Mention]:
+        """'Women 45-55': a bare range just after people or what they have is their age."""
+        for mention in list(mentions):
+            if self.names_people(mention) or mention.kind in (Kind.AREA, Kind.ARCHETYPE):
+                quantity = age_after(text, mention.end)
+                if quantity is not None:
+                    yield Mention(quantity.start, quantity.end, Kind.QUANTITY, "age", quantity=quantity)
 
     def _add(self, phrases: tuple[str, ...], kind: Kind, key: str, assumed: bool = False) -> None:
         self._pattern = None
@@ -105,7 +147,7 @@ class PhraseBook:
         if self._pattern is None:
             longest_first = sorted(self._phrases_said, key=lambda phrase: (-len(phrase), phrase))
             either = "|".join(phrase_pattern(phrase) for phrase in longest_first)
-            self._pattern = re.compile(rf"(?:(?<![\w-])|(?<=\bnon-))(?:{either})(?:'s)?(?!\w)")
+            self._pattern = re.compile(rf"(?:(?<![\w-])|(?<=\bnon-)|(?<=\bnon))(?:{either})(?:'s)?(?!\w)")
         for match in self._pattern.finditer(text):
             kind, key, assumed = self._meanings[_key(match.group().removesuffix("'s"))]
             term = self.terms.get(key) if kind is Kind.TERM else None
@@ -153,23 +195,61 @@ def _grade_pattern(grades: Grades, phrases: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"{before}|{after}(?P<c>{level})(?:{to}(?P<d>{level}))?{unit}")
 
 
-def _negations(text: str, mentions: list[Mention]) -> Iterator[Mention]:
+def _negations(text: str, mentions: list[Mention], conditions: frozenset[str]) -> Iterator[Mention]:
     before: Mention | None = None
+    listing = False  # is the mention before one of a list that "without" or "excluding" began?
     for mention in mentions:
-        lead = text[: mention.start]
-        if _EITHER_WAY.search(lead[-40:]):
-            before = Mention(mention.start, mention.end, Kind.PEOPLE, "people")
+        lead = text[max(0, mention.start - _LOOK_BACK) : mention.start]
+        skipped = mention.start - len(lead)
+        if mention.kind is Kind.PEOPLE:
+            yield mention
+            continue
+        if _EITHER_WAY.search(lead):
+            before, listing = Mention(mention.start, mention.end, Kind.PEOPLE, "people"), False
             yield before
             continue
-        listed = before is not None and before.negated and _OR.fullmatch(text[before.end : mention.start])
-        match = _NEGATION.search(lead, max(0, len(lead) - 40))
-        negated = bool(match or listed) and mention.kind is not Kind.QUANTITY
-        before = replace(mention, negated=negated, lead=match.start() if match else mention.start)
+        others = _OTHERS.search(lead)
+        if others is not None:
+            before, listing = mention, False
+            yield replace(mention, kind=Kind.UNREAD, negated=True, lead=skipped + others.start(), quantity=None)
+            continue
+        match = _EXCEPTION.search(lead) or _ABSENCE.search(lead) or _NEGATION.search(lead)
+        between = text[before.end : mention.start] if before is not None and before.negated else "?"
+        listed = match is None and (
+            _OR.fullmatch(between) is not None
+            or (listing and mention.key in conditions and _LISTED.fullmatch(between) is not None)
+        )
+        if mention.kind is Kind.QUANTITY and (match is None or match.re is _NEGATION):
+            listed, match = listed and listing, None
+        listing = listed or (match is not None and match.re is not _NEGATION)
+        start = skipped + match.start() if match else mention.start
+        before = replace(mention, negated=match is not None or listed, lead=start)
         yield before
 
 
+def _exceptions(text: str, mentions: list[Mention]) -> Iterator[Mention]:
+    """'Excluding women over 65' leaves out neither all women nor all over 65: what is one exception stays unread."""
+    position = 0
+    while position < len(mentions):
+        mention = mentions[position]
+        last = position
+        if mention.negated and _EXCEPTION.fullmatch(text, mention.lead, mention.start):
+            while last + 1 < len(mentions) and _qualifies(text, mentions[last], mentions[last + 1]):
+                last += 1
+        if any(item.kind is not Kind.PEOPLE for item in mentions[position + 1 : last + 1]):
+            yield replace(mention, end=mentions[last].end, kind=Kind.UNREAD, quantity=None)
+        else:
+            yield from mentions[position : last + 1]
+        position = last + 1
+
+
+def _qualifies(text: str, mention: Mention, following: Mention) -> bool:
+    plain_one = following.kind is Kind.PEOPLE or not following.negated
+    return plain_one and _QUALIFIED_BY.fullmatch(text, mention.end, following.start) is not None
+
+
 def _attribute_terms(words: Lexicon, personas: list[Persona]) -> Mapping[str, TermWords]:
-    """A term for each yes/no attribute of any archetype that the file has no words for."""
+    """A term for each yes/no attribute of any archetype that the file has no words for, and for each level's wording."""
     spoken = {item.attribute for term in words.terms.values() for item in term.restrictions}
     terms: dict[str, TermWords] = {}
     for persona in personas:
@@ -182,5 +262,12 @@ def _attribute_terms(words: Lexicon, personas: list[Persona]) -> Mapping[str, Te
                 restrictions=(Restriction(attribute=name, operator="=", value="yes"),),
                 negated=(Restriction(attribute=name, operator="=", value="no"),),
                 condition=True,
+            )
+    for name, info in attribute_table().items():
+        for level, phrase in info.phrases.items():
+            terms[f"{name}={level}"] = TermWords(
+                phrases=(phrase, phrase.removeprefix("those ")),
+                restrictions=(Restriction(attribute=name, operator="=", value=level),),
+                people=phrase.startswith(("those ", "the ")),
             )
     return terms

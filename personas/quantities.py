@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from knowledge.errors import InvalidInput
 from personas.restrictions import Operator
 from personas.schemas import Restriction
-from personas.units import attribute_aliases, attribute_info, likely_unit, to_canonical_unit
+from personas.units import attribute_aliases, attribute_info, attribute_label, likely_unit, to_canonical_unit
 
 _UNITS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _TENS = {word: 10 * (index + 2) for index, word in enumerate(_UNITS)}
 _ONES = {w: i + 1 for i, w in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))}
 _DECADES = {word[:-1] + "ies": value for word, value in _TENS.items()}
 _ADULT, _OLDEST = 18, 110
+_YOUNGEST = 10
+_LIGHTEST = 50  # kg; "over 10 kg" is a change of weight
 
 _N = rf"(?:\d{{1,3}}(?![\d.,/]*\d)|eighteen|(?:{'|'.join(_UNITS)})(?:[ -](?:{'|'.join(_ONES)}))?)"
 _YEARS = r"(?:[\s-]*(?:years?|yrs?)(?:[\s-]+(?:of[\s-]+age|old|olds))?|[\s-]*y/?o)"
@@ -49,6 +52,18 @@ _BELOW = r"(?:<=|=<|≤|<|below|under|less\s+than|lower\s+than|at\s+most|up\s+to
 _STRICT_MORE = r"(?:>|above|over|greater\s+than|higher\s+than|more\s+than|exceeding)$"
 _STRICT_LESS = r"(?:<|below|under|less\s+than|lower\s+than)$"
 _TO = r"\s*(?:-|to|and|through)\s*(?P<under>below\s+|under\s+|less\s+than\s+|<\s*)?"
+_RANGE = (
+    rf"(?P<strict>above\s+|>\s*)?{_NUMBER.replace('(', '(?P<low>', 1)}{_UNIT.replace('(%', '(?P<unit>%')}{_TO}"
+    rf"{_NUMBER.replace('(', '(?P<high>', 1)}{_UNIT.replace('(%', '(?P<last_unit>%')}"
+)
+_AGE_AFTER = re.compile(
+    rf"\s*,?\s*\(?\s*(?:between\s+)?(?P<a>[1-9]\d)\s*(?:-|to|and(?<=\d\sand))\s*(?P<b>[1-9]\d)(?![\w.,]*\d)(?!\w){_NOT_AGE}"
+)
+_WEIGHTS = re.compile(
+    rf"(?<![\w.,%-])(?P<sign>{_ABOVE}|{_BELOW})?\s*(?P<a>\d{{2,3}})(?:\s*(?:-|to|and)\s*(?P<b>\d{{2,3}}))?\s*"
+    r"(?P<unit>kg|lbs?|pounds|stone)(?![\w/])(?!\s+(?:of\s+)?(?:weight|body|loss|lost|lighter|less|heavier|more|gain|decrease|"
+    r"reduction|drop))"
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,13 @@ class Quantity:
     def restrictions(self) -> tuple[Restriction, ...]:
         """In the attribute's own unit. InvalidInput when no person can have such a value."""
         found = []
+        values = [limit for _, limit, _ in self.comparisons]
+        if values != sorted(values):
+            label = attribute_label(self.attribute)
+            raise InvalidInput(
+                f"The range of {label} from {values[0]:g} to {values[1]:g} runs backwards.",
+                f"Write it from low to high: {label} {values[1]:g} to {values[0]:g}.",
+            )
         for operator, value, unit in self.comparisons:
             given = unit or likely_unit(self.attribute, value)
             held = to_canonical_unit(self.attribute, value, given)
@@ -78,10 +100,32 @@ class Quantity:
 def find_quantities(text: str) -> tuple[Quantity, ...]:
     """All quantities in lower-case `text`, biomarkers first; none overlaps another."""
     found: list[Quantity] = []
-    for candidate in (*_biomarkers(text), *_durations(text), *_ages(text)):
+    for candidate in (*_biomarkers(text), *_durations(text), *_weights(text), *_ages(text)):
         if all(candidate.end <= other.start or candidate.start >= other.end for other in found):
             found.append(candidate)
     return tuple(sorted(found, key=lambda quantity: quantity.start))
+
+
+def age_after(text: str, position: int) -> Quantity | None:
+    """The age in "women 45-55", "women (45 to 55)" or "women, 45-55," just after `position`; None without one."""
+    match = _AGE_AFTER.match(text, position)
+    if match is None:
+        return None
+    comparisons = _age_comparisons("range", match)
+    if not all(_YOUNGEST <= value <= _OLDEST for _, value, _ in comparisons):
+        return None
+    return Quantity(match.start("a"), match.end("b"), "age", comparisons)
+
+
+def _weights(text: str) -> Iterator[Quantity]:
+    """'100-120 kg', 'over 120 kg' of people: no weight that is lost or gained."""
+    for match in _WEIGHTS.finditer(text):
+        low, high, unit = _number(match["a"]), match["b"], match["unit"]
+        if high is not None:
+            yield Quantity(match.start(), match.end(), "weight", ((">=", low, unit), ("<", _number(high), unit)))
+        elif match["sign"] and low >= _LIGHTEST:
+            comparisons = _biomarker_sign(match["sign"], low, unit)
+            yield Quantity(match.start(), match.end(), "weight", comparisons)
 
 
 def _ages(text: str) -> Iterator[Quantity]:
@@ -92,7 +136,7 @@ def _ages(text: str) -> Iterator[Quantity]:
             spelt = re.search(r"age|old", match.group()) is not None
             # "> 10 years" lasts, "over 10 years old" ages; a bare 200 is no age, "aged 200" is a wrong one.
             plausible = all(spelt or _ADULT <= value <= _OLDEST for value in values)
-            if comparisons and plausible and values == sorted(values):
+            if comparisons and plausible:
                 people = kind in ("decade", "exact", "over_65s") or "old" in match.group()
                 yield Quantity(match.start(), match.end(), "age", comparisons, people)
 
@@ -103,7 +147,11 @@ def _age_patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     edge, to = r"(?<![\w.,%-])", r"\s*(?:-|to|and|through)\s*"
     lasting = r"(?<!for\s)(?<!after\s)(?<!within\s)(?<!in\s)(?<!lasting\s)"
     sources = (
-        (rf"{edge}(?:{_AGED}\s*(?:between\s+|from\s+)?(?P<a>{_N}){to}(?P<b>{_N})(?:{_YEARS})?)(?![\w%])", "range"),
+        (
+            rf"{edge}(?:{_AGED}\s*(?:between\s+|from\s+)?(?P<strict>>\s*)?(?P<a>{_N}){to}"
+            rf"(?P<under>(?:below|under)\s+)?(?P<b>{_N})(?:{_YEARS})?)(?![\w%])",
+            "range",
+        ),
         (
             rf"{edge}(?:between\s+|from\s+)?(?P<a>{_N}){to}(?P<b>{_N})(?:{_YEAR_OLDS}|\s+years\s+of\s+age)(?!\w)",
             "range",
@@ -141,7 +189,8 @@ def _age_comparisons(kind: str, match: re.Match[str]) -> tuple[tuple[Operator, f
     low, high = _number_word(groups.get("a")), _number_word(groups.get("b"))
     sign = (groups.get("sign") or "").replace(" ", "")
     if kind == "range" and low is not None and high is not None:
-        return ((">=", low, ""), ("<=", high, ""))
+        first: Operator = ">" if groups.get("strict") else ">="
+        return ((first, low, ""), ("<" if groups.get("under") else "<=", high, ""))
     if kind == "decade":
         start = float(_DECADES.get(match["decade"], 0) or _number_word(match["decade"]) or 0)
         first, last = {"early": (0, 4), "mid": (4, 7), "late": (7, 10)}.get(match["part"] or "", (0, 10))
@@ -180,7 +229,7 @@ def _biomarker_patterns() -> tuple[tuple[re.Pattern[str], Literal["chain", "rang
     sign = rf"(?P<sign>{_ABOVE}|{_BELOW})"
     return (
         (re.compile(rf"{_NUMBER}\s*(?P<first><=|≤|<)\s*{name}\s*(?P<second><=|≤|<)\s*{_NUMBER}{_UNIT}"), "chain"),
-        (re.compile(rf"{name}{_JOIN}{_NUMBER}{_UNIT}{_TO}{_NUMBER}{_UNIT}(?![\w.])"), "range"),
+        (re.compile(rf"{name}{_JOIN}{_RANGE}(?![\w.])(?P<inclusive>\s+inclusive)?"), "range"),
         (re.compile(rf"{name}{_JOIN}{sign}\s*{_NUMBER}{_UNIT}(?![\w])(?!\.\d)"), "sign"),
         (
             re.compile(
@@ -207,18 +256,23 @@ def _biomarker_comparisons(kind: str, match: re.Match[str]) -> tuple[tuple[Opera
         return ((first, low, unit), (second, high, unit))
     if kind == "range":
         # Half-open like the GFR categories of KDIGO, so that neighbouring ranges do not share anybody.
-        unit = match[3] or match[6] or ""
-        return ((">=", _number(match[2]), unit), ("<", _number(match[5]), unit))
+        unit = match["unit"] or match["last_unit"] or ""
+        above: Operator = ">" if match["strict"] else ">="
+        below: Operator = "<=" if match["inclusive"] else "<"
+        return ((above, _number(match["low"]), unit), (below, _number(match["high"]), unit))
     if kind == "sign":
-        sign, value, unit = match["sign"], _number(match[3]), match[4] or ""
-        if re.match(_ABOVE + r"$", sign):
-            return ((">" if re.match(_STRICT_MORE, sign) else ">=", value, unit),)
-        return (("<" if re.match(_STRICT_LESS, sign) else "<=", value, unit),)
+        return _biomarker_sign(match["sign"], _number(match[3]), match[4] or "")
     if kind == "exact":
         return ()  # a single value is no range; the caller says so
     value, unit, word = _number(match[2]), match[3] or "", match["word"]
     upward = word == "+" or re.search(r"higher|above|more|over|greater", word) is not None
     return ((">=" if upward else "<=", value, unit),)
+
+
+def _biomarker_sign(sign: str, value: float, unit: str) -> tuple[tuple[Operator, float, str], ...]:
+    if re.match(_ABOVE + r"$", sign):
+        return ((">" if re.match(_STRICT_MORE, sign) else ">=", value, unit),)
+    return (("<" if re.match(_STRICT_LESS, sign) else "<=", value, unit),)
 
 
 def _durations(text: str) -> Iterator[Quantity]:

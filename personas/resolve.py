@@ -86,10 +86,23 @@ def resolve_cohort(text: str, library: PersonaLibrary) -> CohortSpec | None:
     EmptyCohort : the description contradicts itself ("over 65 and under 40").
     InvalidInput : a value no person can have ("BMI over 300").
     """
+    return _resolver(library).resolve(text)
+
+
+def cohort_spans(text: str, library: PersonaLibrary) -> tuple[tuple[int, int], ...]:
+    """Character spans (start, end) of `text` that were read as the cohort, in order, none overlapping another.
+
+    Every mention and quantity of the description, with the "without" before it; what is aimed at ("reach HbA1c below
+    7 %") and words nobody could place are not among them. Never raises: a cohort that is refused has spans as well.
+    """
+    return _resolver(library).spans(text)
+
+
+def _resolver(library: PersonaLibrary) -> CohortResolver:
     resolver = _RESOLVERS.get(library)
     if resolver is None:
         resolver = _RESOLVERS[library] = CohortResolver(library)
-    return resolver.resolve(text)
+    return resolver
 
 
 class CohortResolver:
@@ -127,10 +140,22 @@ class CohortResolver:
             self._refuse_strangers(text, question, described)
             return None
         intersect(facts.limits)
-        choice = self._choose(facts, named)
+        choice = self._labelled(question, facts) or self._choose(facts, named)
         if choice is None:
             raise self._not_covered(asked, frozenset(facts.areas))
+        self._refuse_bare_conditions(choice, facts, described)
         return _spec(choice, facts, unknown)
+
+    def spans(self, text: str) -> tuple[tuple[int, int], ...]:
+        """See `cohort_spans`."""
+        described = describe(plain(text), self._book)
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted((m.lead if m.negated else m.start, m.end) for m in described.mentions):
+            if merged and start < merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return tuple(merged)
 
     def _entry(self, persona: Persona, outright: list[str], library: PersonaLibrary) -> _Entry:
         own = parse_restrictions(persona.restrictions)
@@ -175,6 +200,14 @@ class CohortResolver:
         choices = [choice for choice in (self._fit(entry, facts) for entry in implied) if choice is not None]
         return min(choices, key=lambda choice: choice.rank) if choices else None
 
+    def _labelled(self, question: str, facts: Facts) -> _Choice | None:
+        """The archetype of a label, "<its name>, limited to …" (see `wording.describe_cohort`), with what follows."""
+        for entry in self._entries:
+            label = rf"(?<![\w-]){re.escape(plain(entry.persona.name))}, limited to(?!\w)"
+            if re.search(rf"^\W*{label}" if entry.persona.parent is None else label, question):
+                return self._fit(entry, facts)
+        return None
+
     def _implied(self, entry: _Entry, facts: Facts) -> bool:
         """Was everything said that this archetype is?"""
         limits = facts.limits
@@ -197,6 +230,8 @@ class CohortResolver:
     def _fit(self, entry: _Entry, facts: Facts) -> _Choice | None:
         """The archetype with what it does not imply itself; None when nobody in it is meant."""
         persona = entry.persona
+        if any(said.item.attribute in entry.areas and said.item.value == "no" for said in facts.said):
+            return None
         kept: list[Restriction] = []
         unplaced, notes = list(facts.unplaced), list(facts.notes)
         for said in facts.said:
@@ -240,16 +275,33 @@ class CohortResolver:
             return
         raise self._not_covered(text[match.start("who") : match.end("who")])
 
+    def _refuse_bare_conditions(self, choice: _Choice, facts: Facts, described: Description) -> None:
+        """CohortNotCovered for "adults with heart failure": the healthy many with one box ticked are not those patients."""
+        persona = choice.entry.persona
+        if persona.area != _GENERAL or facts.areas:
+            return
+        for mention in described.mentions:
+            term = self._book.terms.get(mention.key) if mention.kind is Kind.TERM and not mention.negated else None
+            items = mention.restrictions or (term.restrictions if term is not None else ())
+            if term is None or not term.condition or all(item.attribute in persona.behaviours for item in items):
+                continue
+            words = facts.text[mention.start : mention.end]
+            nearest = self._nearest(described.asked(facts.text), frozenset(), but=persona)
+            raise CohortNotCovered(f"There is no archetype for {words} yet.", nearest)
+
     def _not_covered(self, asked: str, areas: frozenset[str] = frozenset()) -> CohortNotCovered:
+        return CohortNotCovered(f"No archetype covers '{asked}'.", self._nearest(asked, areas))
+
+    def _nearest(self, asked: str, areas: frozenset[str], but: Persona | None = None) -> str:
         from rapidfuzz import fuzz
 
         def likeness(persona: Persona) -> tuple[bool, float]:
             alike = max(fuzz.token_set_ratio(plain(asked), plain(name)) for name in _names(persona))
             return persona.area in areas, alike
 
-        personas = sorted((entry.persona for entry in self._entries), key=likeness, reverse=True)[:_NEAREST]
-        names = "; ".join(persona.name for persona in personas)
-        return CohortNotCovered(f"No archetype covers '{asked}'.", f"The nearest there are: {names}." if names else "")
+        others = [entry.persona for entry in self._entries if entry.persona is not but]
+        names = "; ".join(persona.name for persona in sorted(others, key=likeness, reverse=True)[:_NEAREST])
+        return f"The nearest there are: {names}." if names else ""
 
 
 def _spec(choice: _Choice, facts: Facts, unknown: list[str]) -> CohortSpec:

@@ -52,12 +52,25 @@ def _describe_range(attribute: str, left: Bounds) -> str:
     silent = info is None or attribute == "age" or info.unit.endswith("m2") or " " in info.unit
     unit = "" if silent or info is None else f" {info.unit}"
     low, high = f"{left.lower:g}", f"{left.upper:g}{unit}"
-    if left.lower == left.upper:
-        return f"{label} {high}"
+    if left.lower == left.upper or _one_year(attribute, left):
+        return f"{label} {low}{unit}"
     if math.isinf(left.lower):
         return f"{label} {'below' if left.upper_open else 'up to'} {high}"
     if math.isinf(left.upper):
         if left.lower_open:
-            return f"{label} above {low}{unit}"
+            return f"{label} {_above(attribute)} {low}{unit}"
         return f"{label} {low}{unit} {'and over' if attribute == 'age' else 'or more'}"
-    return f"{label} {'above ' if left.lower_open else ''}{low} to {'below ' if left.upper_open else ''}{high}"
+    # Read back, a range of ages includes its last year, one of a measured value does not (see `quantities`).
+    first = f"{_above(attribute)} {low}" if left.lower_open else low
+    inclusive = "" if left.upper_open or attribute == "age" else " inclusive"
+    return f"{label} {first} to {'below ' if left.upper_open else ''}{high}{inclusive}"
+
+
+def _above(attribute: str) -> str:
+    """'Above 65' of ages is commonly said of those who are 65 as well."""
+    return ">" if attribute == "age" else "above"
+
+
+def _one_year(attribute: str, left: Bounds) -> bool:
+    whole = left.lower.is_integer() and left.upper == left.lower + 1
+    return attribute == "age" and whole and left.upper_open and not left.lower_open

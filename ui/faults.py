@@ -36,7 +36,7 @@ _TABLE: tuple[tuple[type[errors.CohortTwinError], Fault], ...] = (
 EXIT_CODES = {
     Status.ANSWERED: 0,
     Status.PARTIAL: 0,
-    Status.REDIRECTED: 0,
+    Status.REDIRECTED: 3,
     Status.NEEDS_INPUT: 3,
     Status.NOT_COVERED: 3,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,7 @@ from knowledge.index import ExactIndex
 from knowledge.ingest.chunking import chunk
 from knowledge.ingest.records import Block, Section
 from knowledge.ingest.text import clean
-from knowledge.retrieval import LiteratureRetriever
+from knowledge.retrieval import DEPTH, ON_TOPIC, LiteratureRetriever
 from knowledge.schemas import Design, Passage, Seen, Source
 from knowledge.store import Store
 from knowledge.words import WordIndex
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DEPTH: Final = 60  # passages of each list, as many as the product fuses
+_MARGIN: Final = 0.1  # how much nearer a question may be than the same under canonical names
 _EXACT: Final = 100.0  # a drug in its right spelling, as an import tags passages
+AREA: Final = "public set"
 _PUBLISHED: Final = "1900"  # the sets do not all say when; nothing here depends on it
 
 
@@ -42,7 +43,7 @@ def as_passages(found: RetrievalSet, base: KnowledgeBase) -> tuple[Passage, ...]
                     Passage(
                         passage_id=f"pmid-{pmid}#{position}",
                         source_id=f"pmid-{pmid}",
-                        area="",
+                        area=AREA,
                         heading="",
                         locator=one.locator,
                         text=one.text,
@@ -99,7 +100,9 @@ class Corpus:
     """Three ways to search one set of documents; each gives PMIDs, best first, each once.
 
     Words and meaning are the product's two lists by themselves, on the question as it stands; both together is the
-    product's whole search.
+    product's whole search. Searched without being told where to look, the product finds nothing for a question that is
+    near no passage, as it takes it for one about something else. That is a judgement on the question, not a ranking:
+    here the search is told to look in the set, and `silenced` says which questions it would otherwise have refused.
 
     Parameters
     ----------
@@ -134,12 +137,17 @@ class Corpus:
 
     def by_both(self, question: str) -> list[str]:
         """`LiteratureRetriever.search`, one passage a document."""
-        hits = self._retriever.search(question, k=DEPTH, per_source=1)
+        hits = self._retriever.search(question, k=DEPTH, per_source=1, areas=(AREA,))
         return self._documents([hit.passage.passage_id for hit in hits])
+
+    def silenced(self, question: str) -> bool:
+        """Whether the search finds nothing when it is not told where to look."""
+        nearest = self._index.query(self._embedder.embed([question])[0], 1)
+        # The search looks for the question under canonical names; only near the threshold need it be asked.
+        if nearest[0][1] >= ON_TOPIC + _MARGIN:
+            return False
+        return not self._retriever.search(question, k=1)
 
     def _documents(self, passage_ids: Sequence[str]) -> list[str]:
         """Documents in the order of their best passage."""
         return list(dict.fromkeys(self._pmids[passage_id] for passage_id in passage_ids))
-
-
-Searches = Mapping[str, Mapping[str, list[str]]]  # way of searching → question id → PMIDs

@@ -93,7 +93,9 @@ def run_ingest_bench(
         for start in range(0, len(texts), block):
             _take_turns(texts[start : start + block], start, store, embedder, loop, result)
             done = min(start + block, len(texts))
-            progress(f"{done} of {len(texts)}: ours {done / sum(result.ours):.0f}/s, loop {done / sum(result.loop):.0f}/s")
+            progress(
+                f"{done} of {len(texts)}: ours {done / sum(result.ours):.0f}/s, loop {done / sum(result.loop):.0f}/s"
+            )
         started = time.perf_counter()
         index = DenseIndex.open(folder / "index", store, embedder, texts)
         result.index = time.perf_counter() - started
@@ -105,17 +107,22 @@ def run_ingest_bench(
 def report(result: BenchResult) -> list[str]:
     """The lines of the report."""
     ours, loop = sum(result.ours) + result.index, sum(result.loop)
+    parts = f"vectors and rows {sum(result.ours):.1f}, index {result.index:.1f}"
     ratios = [theirs / mine for mine, theirs in zip(result.ours, result.loop, strict=True)]
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    queries = len(next(iter(result.query.values())))
     lines = [
         f"{result.passages} passages of {result.words:.0f} words on average, in {len(result.ours)} blocks by turns",
-        f"  ours          {result.passages / ours:7.1f} passages/s ({ours:.1f} s: vectors and rows {sum(result.ours):.1f}, index {result.index:.1f})",
+        f"  ours          {result.passages / ours:7.1f} passages/s ({ours:.1f} s: {parts})",
         f"  plain loop    {result.passages / loop:7.1f} passages/s ({loop:.1f} s)",
-        f"  Ours is {loop / ours:.2f} times as fast as the loop (blocks without the index: {min(ratios):.2f} to {max(ratios):.2f}).",
-        f"{len(next(iter(result.query.values())))} queries by turns, {NEIGHBOURS} nearest; milliseconds without the query's vector",
+        f"  Ours is {loop / ours:.2f} times as fast as the loop (by block, without the index: {spread}).",
+        f"{queries} queries by turns, {NEIGHBOURS} nearest; milliseconds without the query's vector",
     ]
     for way, seconds in result.query.items():
         p50, p95 = np.quantile(seconds, [0.5, 0.95]) * 1000
-        lines.append(f"  {way:<18} p50 {p50:6.2f}  p95 {p95:6.2f}  recall@{NEIGHBOURS} of exact {result.recall[way]:.4f}")
+        lines.append(
+            f"  {way:<18} p50 {p50:6.2f}  p95 {p95:6.2f}  recall@{NEIGHBOURS} of exact {result.recall[way]:.4f}"
+        )
     return lines
 
 
@@ -129,9 +136,7 @@ def _texts(base: KnowledgeBase, path: Path | None, count: int, queries: int) -> 
         asked = [question.text for question in found.questions]
         return texts, generator.sample(asked, min(queries, len(asked)))
     sentences = sorted({s for p in base.passages for s in split_sentences(" ".join(p.text.split())) if len(s) > 40})
-    texts = [
-        _synthetic(number, " ".join(generator.sample(sentences, SYNTHETIC_SENTENCES))) for number in range(count)
-    ]
+    texts = [_synthetic(number, " ".join(generator.sample(sentences, SYNTHETIC_SENTENCES))) for number in range(count)]
     return texts, [generator.choice(sentences) for _ in range(queries)]
 
 

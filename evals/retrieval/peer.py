@@ -65,7 +65,12 @@ class Peer:
 
     def __init__(self, folder: Path) -> None:
         self._errors = folder.with_suffix(".log")  # a file: nobody empties a pipe while the process works
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False"}
+        environment = {
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "ANONYMIZED_TELEMETRY": "False",
+        }
         with self._errors.open("w", encoding="utf-8") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _SCRIPT, str(folder)],

@@ -32,7 +32,7 @@ class SetScores:
     ----------
     scores : way of searching → metric → score of each question, 0-1, in the order of `questions`.
     development : of each question, whether it belongs to the half on which the search may be tuned.
-    nothing : questions for which the hybrid search finds nothing at all.
+    silenced : of each question, whether the product finds nothing unless told where to look.
     """
 
     name: str
@@ -42,7 +42,7 @@ class SetScores:
     questions: tuple[str, ...]
     development: tuple[bool, ...]
     scores: dict[str, dict[str, list[float]]]
-    nothing: int
+    silenced: tuple[bool, ...]
 
     def of(self, way: str, metric: str, half: str) -> list[float]:
         """Scores of the questions of one half ("all" for both)."""
@@ -89,13 +89,13 @@ def score_set(
     progress(f"{found.name}: searching {len(corpus.passages)} passages")
     ways = dict(zip(WAYS, (corpus.by_words, corpus.by_meaning, corpus.by_both), strict=True))
     scores: dict[str, dict[str, list[float]]] = {way: {metric: [] for metric in METRICS} for way in WAYS}
-    nothing = 0
+    silenced = []
     for question in found.questions:
         for way, search in ways.items():
             ranking = search(question.text)
-            nothing += way == HYBRID and not ranking
             for metric, value in _judge(question, ranking).items():
                 scores[way][metric].append(value)
+        silenced.append(corpus.silenced(question.text))
     return SetScores(
         found.name,
         len(found.documents),
@@ -104,7 +104,7 @@ def score_set(
         tuple(question.question_id for question in found.questions),
         tuple(question.development for question in found.questions),
         scores,
-        nothing,
+        tuple(silenced),
     )
 
 
@@ -115,9 +115,7 @@ def compare(result: SetScores, half: str = "all") -> list[Comparison]:
         columns = {way: result.of(way, metric, half) for way in WAYS}
         n = len(columns[HYBRID])
         if n:
-            over = {
-                way: paired_bootstrap(columns[HYBRID], columns[way], seed=SEED) for way in WAYS if way != HYBRID
-            }
+            over = {way: paired_bootstrap(columns[HYBRID], columns[way], seed=SEED) for way in WAYS if way != HYBRID}
             means = {way: sum(column) / n for way, column in columns.items()}
             comparisons.append(Comparison(result.name, half, metric, means, over, n))
     return comparisons
@@ -205,8 +203,7 @@ def _lines(results: Sequence[SetScores]) -> Iterator[str]:
     for result in results:
         yield (
             f"{result.name}: {len(result.questions)} questions, {result.documents} documents in {result.passages} "
-            f"passages; {result.left_out} relevant documents without text in the file are left out; "
-            f"hybrid finds nothing for {result.nothing} questions."
+            f"passages; {result.left_out} relevant documents without text in the file are left out. " + _silence(result)
         )
         yield ""
     yield (
@@ -223,6 +220,18 @@ def _lines(results: Sequence[SetScores]) -> Iterator[str]:
                 means = " | ".join(f"{one.means[way]:.4f}" for way in WAYS)
                 over = " | ".join(_interval(one.over[way]) for way in WAYS if way != HYBRID)
                 yield f"| {one.name} | {one.n} | {one.metric} | {means} | {over} |"
+
+
+def _silence(result: SetScores) -> str:
+    """What not being told where to look costs."""
+    means = []
+    for metric, column in result.scores[HYBRID].items():
+        kept = [0.0 if mute else score for score, mute in zip(column, result.silenced, strict=True)]
+        means.append(f"{metric} {sum(kept) / len(kept):.4f}")
+    return (
+        f"Not told where to look, the search refuses {sum(result.silenced)} of them as off its topic; with those as "
+        f"misses hybrid has {', '.join(means)}."
+    )
 
 
 def _interval(difference: Difference) -> str:

@@ -137,7 +137,9 @@ def _assemble(
 ) -> RetrievalSet:
     """Drop what cannot be searched: documents without text, and questions all of whose documents are such."""
     usable = {
-        key: paragraphs for key, paragraphs in sorted(documents.items()) if len(" ".join(paragraphs)) >= SHORTEST_DOCUMENT
+        key: paragraphs
+        for key, paragraphs in sorted(documents.items())
+        if len(" ".join(paragraphs)) >= SHORTEST_DOCUMENT
     }
     questions = tuple(
         Question(question_id, text, frozenset(relevant & usable.keys()))

@@ -22,7 +22,7 @@ def _result(point: float, lower: float, upper: float, unit: str = "%-points") ->
     )  # fmt: skip
 
 
-FACTS = facts_from("over 30 weeks at 1 mg", [_result(-1.42, -1.83, -1.0)], [])
+FACTS = facts_from("over 30 weeks at 1 mg", [_result(-1.42, -1.83, -1.0), _result(-0.6, -1.83, 0.4)], [])
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,8 @@ FACTS = facts_from("over 30 weeks at 1 mg", [_result(-1.42, -1.83, -1.0)], [])
         "HbA1c changes by -1.4 points in 12 trials.",
         "SUSTAIN 6, PIONEER 5 and stage 3a are names, GLP-1 too [pmid-28110911], see [3] and `r-12ab34`.",
         "1. an ordered list\n2. is no claim",
+        "Expect HbA1c to fall by about 1.4 %-points (90 % of such trials would report −1.8 to 0.4 %-points).",
+        "| HbA1c change (%-points) | −1.4 (−1.8 to 0.4) |",
     ],
 )
 def test_traceable_text_passes(text: str) -> None:
@@ -46,6 +48,8 @@ def test_traceable_text_passes(text: str) -> None:
         ("HbA1c rises by 1.4 points.", "1.4 points"),
         ("HbA1c changes by +1.4 points.", "+1.4 points"),
         ("HbA1c falls by 1.4 kg.", "1.4 kg"),
+        ("| HbA1c change | 1.4 %-points |", "1.4 %-points"),
+        ("report −1.8 to 1.0 %-points", "1.0 %-points"),
         ("About 77 in 100 reach it.", "77 in 100"),
         ("After 31 weeks.", "31 weeks"),
         ("The interval is −1.8 to 1.0 mmHg.", "1.0 mmHg"),

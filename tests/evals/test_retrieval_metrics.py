@@ -31,7 +31,9 @@ def test_a_document_that_comes_twice_counts_once() -> None:
 
 
 @given(rankings, relevant_sets, st.integers(1, 12))
-def test_both_lie_between_nothing_and_the_best_that_can_be(ranking: list[str], relevant: frozenset[str], k: int) -> None:
+def test_both_lie_between_nothing_and_the_best_that_can_be(
+    ranking: list[str], relevant: frozenset[str], k: int
+) -> None:
     assert 0 <= recall(ranking, relevant, k) <= min(1, k / len(relevant)) + 1e-12
     assert 0 <= ndcg(ranking, relevant, k) <= 1 + 1e-12
     ideal = [*sorted(relevant), *(key for key in ranking if key not in relevant)]
@@ -39,9 +41,7 @@ def test_both_lie_between_nothing_and_the_best_that_can_be(ranking: list[str], r
 
 
 @given(rankings, relevant_sets, st.integers(1, 10))
-def test_a_relevant_document_further_up_never_scores_less(
-    ranking: list[str], relevant: frozenset[str], k: int
-) -> None:
+def test_a_relevant_document_further_up_never_scores_less(ranking: list[str], relevant: frozenset[str], k: int) -> None:
     better = list(ranking)
     for position in range(1, len(better)):
         if better[position] in relevant and better[position - 1] not in relevant:

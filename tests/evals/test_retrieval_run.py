@@ -96,14 +96,19 @@ def test_words_and_meaning_are_single_lists(corpus: Corpus) -> None:
 def test_hybrid_is_the_search_of_the_product(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (before,) = run_retrieval([place / "set.json"], data_dir=place)
     assert before.scores[HYBRID]["recall@1"] == [1.0] * len(RECORDS)
-    assert before.nothing == 0
+    assert not any(before.silenced)
     monkeypatch.setattr(LiteratureRetriever, "search", lambda *_args, **_options: ())
     (after,) = run_retrieval([place / "set.json"], data_dir=place)
-    assert after.nothing == len(RECORDS)
     assert after.scores[HYBRID]["recall@1"] == [0.0] * len(RECORDS)
     assert {way: after.scores[way] for way in WAYS if way != HYBRID} == {
         way: before.scores[way] for way in WAYS if way != HYBRID
     }
+
+
+def test_a_question_about_something_else_is_searched_here_and_refused_elsewhere(corpus: Corpus) -> None:
+    assert corpus.silenced("who won the world cup in football")
+    assert corpus.by_both("who won the world cup in football with a plant")
+    assert not corpus.silenced(RECORDS["1"][0])
 
 
 def scores(hybrid: list[float], bm25: list[float], dense: list[float]) -> SetScores:
@@ -116,7 +121,7 @@ def scores(hybrid: list[float], bm25: list[float], dense: list[float]) -> SetSco
         questions=tuple("abcd"),
         development=(True, False, True, False),
         scores={way: dict.fromkeys(METRICS, column) for way, column in columns.items()},
-        nothing=0,
+        silenced=(False, False, False, True),
     )
 
 
@@ -150,6 +155,7 @@ def test_the_table_has_a_row_for_each_metric_and_half() -> None:
     lines = markdown([scores([1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1])]).splitlines()
     rows = [line for line in lines if line.startswith("| Tiny")]
     assert len(rows) == 3 * len(METRICS)
+    assert any("refuses 1 of them" in line and "hybrid has recall@1 0.7500" in line for line in lines)
     assert "| recall@1 | 0.5000 | 0.5000 | 0.7500 | +0.2500 (+0.0000 to " in rows[0]
 
 

@@ -9,7 +9,10 @@ from evals.retrieval.sets import read_set
 from knowledge.errors import DataError
 
 PUBMEDQA = {
-    "21645374": {"QUESTION": "Do mitochondria play a role?", "CONTEXTS": ["Cells die in leaves.", "They were stained."]},
+    "21645374": {
+        "QUESTION": "Do mitochondria play a role?",
+        "CONTEXTS": ["Cells die in leaves.", "They were stained."],
+    },
     "16418930": {"QUESTION": "Is the E chart as good?", "CONTEXTS": ["Visual acuity was compared in children."]},
 }
 SHORT, LONG = "Milvexian inhibits factor XIa.", "In people, Milvexian inhibits factor XIa. It is a small molecule."
@@ -43,7 +46,9 @@ def test_bioasq_groups_snippets_by_article(tmp_path: Path) -> None:
     found = read_set(
         write(
             tmp_path / "golden.jsonl",
-            bioasq(1, "What inhibits XIa?", ["1", "404"], ("1", SHORT), ("1", LONG), ("2", "Another article altogether.")),
+            bioasq(
+                1, "What inhibits XIa?", ["1", "404"], ("1", SHORT), ("1", LONG), ("2", "Another article altogether.")
+            ),
             bioasq(2, "What else?", ["3"], ("3", "A text about\u2028something else."), ("1", LONG)),
         )
     )

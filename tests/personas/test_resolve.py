@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from knowledge.errors import CohortNotCovered, EmptyCohort, InvalidInput, UsageError
 from personas.library import PersonaLibrary
-from personas.resolve import resolve_cohort
+from personas.resolve import cohort_spans, resolve_cohort
+from personas.restrictions import Bounds, bounds_of, parse_restrictions
 from personas.sampling import draw
+from personas.wording import describe_cohort
 
 T2D = "Adults with type 2 diabetes"
 
@@ -78,9 +80,29 @@ COHORTS = [
     ("people in their 50s with obesity and T2D", "obesity_t2d", ["age<60", "age>=50"]),
     ("obese adults with diabetes and BMI over 35", "obesity_t2d", ["bmi>35"]),
     ("seniors", "adults", ["age>=65"]),
-    ("adults with CKD", "adults", ["egfr<60"]),
     ("adults with overweight or obesity", "adults", ["bmi>=25"]),
-    ("How would adults with hypertension react to amlodipine?", "adults", ["hypertension=yes"]),
+    ("adults without hypertension", "adults", ["hypertension=no"]),
+    ("adults with obesity without diabetes", "obesity_adults", ["type_2_diabetes=no"]),
+    ("adults with obesity excluding diabetes", "obesity_adults", ["type_2_diabetes=no"]),
+    ("non-diabetic adults with obesity", "obesity_adults", ["type_2_diabetes=no"]),
+    ("nondiabetic adults with obesity", "obesity_adults", ["type_2_diabetes=no"]),
+    ("adults with obesity who do not have diabetes", "obesity_adults", ["type_2_diabetes=no"]),
+    ("T2D excluding those with CKD", "t2d_adults", ["egfr>=60"]),
+    ("T2D except for patients with CKD", "t2d_adults", ["egfr>=60"]),
+    ("adults with T2D but not CKD", "t2d_adults", ["egfr>=60"]),
+    ("adults with T2D not on dialysis", "t2d_adults", ["egfr>=15"]),
+    ("adults with T2D except women", "t2d_adults", ["sex=male"]),
+    ("adults with T2D other than women", "t2d_adults", ["sex=male"]),
+    ("adults with T2D apart from those over 75", "t2d_adults", ["age<75"]),
+    ("T2D without CKD and heart failure", "t2d_adults", ["egfr>=60", "heart_failure=no"]),
+    ("T2D without CKD and with heart failure", "t2d_adults", ["egfr>=60", "heart_failure=yes"]),
+    ("obese women 45-55", "obesity_women_midlife", ["age<=55", "age>=45"]),
+    ("women (45-55)", "adults", ["age<=55", "age>=45", "sex=female"]),
+    ("women 45 to 55 with T2D", "t2d_adults", ["age<=55", "age>=45", "sex=female"]),
+    ("adults with T2D 20-30 weeks after starting", "t2d_adults", []),
+    ("adults with obesity, 100-120 kg", "obesity_adults", ["weight<120", "weight>=100"]),
+    ("adults with T2D of over 120 kg", "t2d_adults", ["weight>120"]),
+    ("How do adults with T2D who take semaglutide 1 mg respond?", "t2d_adults", []),
     ("How would US adults respond to a sugar tax?", "adults", []),
 ]  # fmt: skip
 
@@ -97,7 +119,17 @@ NOT_PLACED = [
     ("veterans with diabetes", "t2d_adults", ("veterans",)),
     ("frail elderly with T2D", "t2d_older", ("frail",)),
     ("adults with newly diagnosed type 2 diabetes", "t2d_adults", ("newly diagnosed",)),
-    ("adults with obesity without diabetes", "obesity_adults", ("without diabetes",)),
+    ("adults with T2D excluding women over 65", "t2d_adults", ("excluding women over 65",)),
+    ("adults with T2D not on insulin", "t2d_adults", ("not on insulin",)),
+    ("adults with obesity and a family history of diabetes", "obesity_adults", ("a family history of diabetes",)),
+    ("adults with T2D who smoke", "t2d_adults", ("smoke",)),
+    ("adults who are obese and smoke", "obesity_adults", ("smoke",)),
+    ("women with T2D who are smokers", "t2d_adults", ("smokers",)),
+    ("adults with T2D who have had a heart attack", "t2d_adults", ("heart attack",)),
+    ("adults with obesity who live in nursing homes", "obesity_adults", ("live in nursing homes",)),
+    ("adults with T2D with 3 prior strokes", "t2d_adults", ("3 prior strokes",)),
+    ("T2D and lupus", "t2d_adults", ("lupus",)),
+    ("T2D with HbA1c of 8.5 %", "t2d_adults", ("HbA1c of 8.5 %",)),
     ("older adults living with diabetes in rural areas", "t2d_older", ("rural areas",)),
     ("adults with T2D and an eGFR of 45", "t2d_adults", ("eGFR of 45",)),
     ("adults with T2D and type 1 diabetes", "t2d_adults", ("type 1 diabetes",)),
@@ -151,6 +183,7 @@ def test_the_nearest_are_of_the_same_area(shipped: PersonaLibrary) -> None:
         "How would they respond?",
         "and at 2 mg?",
         "What is semaglutide?",
+        "who are you?",
         "Simulate an epidemic with R0 2.5 in 100,000 people",
         "reach HbA1c below 7 % after 52 weeks",
         "",
@@ -185,6 +218,83 @@ def test_a_value_nobody_can_have(shipped: PersonaLibrary) -> None:
         resolve_cohort("adults with T2D and a BMI over 300", shipped)
     with pytest.raises(InvalidInput, match="age of 200"):
         resolve_cohort("adults with T2D aged 200", shipped)
+
+
+def test_a_range_that_runs_backwards(shipped: PersonaLibrary) -> None:
+    with pytest.raises(InvalidInput, match="age from 20 to 10 runs backwards"):
+        resolve_cohort("adults with T2D aged 20 to 10", shipped)
+
+
+@pytest.mark.parametrize("words", ["heart failure", "hypertension", "CKD", "depression", "heart disease"])
+def test_a_condition_alone_is_no_tick_on_the_general_population(shipped: PersonaLibrary, words: str) -> None:
+    with pytest.raises(CohortNotCovered, match=f"no archetype for {words} yet"):
+        resolve_cohort(f"How would adults with {words} react to semaglutide?", shipped)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (
+            "Do adults with obesity and BMI 35-40 lose weight?",
+            ["adults", "obesity", "BMI 35-40"],
+        ),
+        ("What share of women with T2D reach HbA1c below 7 %?", ["women", "T2D"]),
+        ("T2D with HbA1c above 9 %, not on dialysis: HbA1c?", ["T2D", "HbA1c above 9 %", "not on dialysis"]),
+        ("Adults with heart failure", ["Adults", "heart failure"]),
+        ("What is semaglutide?", []),
+    ],
+)
+def test_the_places_that_were_read_as_the_cohort(shipped: PersonaLibrary, text: str, read: list[str]) -> None:
+    assert [text[start:end] for start, end in cohort_spans(text, shipped)] == read
+
+
+LIMITS = [
+    ["hba1c>9"],
+    ["hba1c>=8", "hba1c<10"],
+    ["egfr>=30", "egfr<60"],
+    ["egfr>30", "egfr<=60"],
+    ["bmi>=32", "bmi<=45"],
+    ["sex=female", "age>=50"],
+    ["age>=30", "age<40"],
+    ["age>30"],
+    ["age>=36", "age<37"],
+    ["sbp>=140"],
+    ["weight<=150"],
+    ["ldl<100", "heart_failure=no"],
+    ["adherence_pdc>=0.8"],
+    ["payer=medicaid"],
+    ["payer=uninsured", "ethnicity=black"],
+    ["ethnicity=other", "prefers_oral=yes"],
+    ["persistence_12_months=no", "cost_related_nonadherence=no"],
+]
+
+
+@pytest.mark.parametrize("texts", LIMITS, ids=" ".join)
+def test_its_own_words_are_read_back(shipped: PersonaLibrary, texts: list[str]) -> None:
+    """Whatever a label says, reading it gives the same people and the same label again."""
+    compared = 0
+    for persona in shipped:
+        limits = parse_restrictions(texts)
+        own = parse_restrictions(persona.restrictions)
+        try:
+            meant = bounds_of(persona, (*own, *limits))
+            draw(persona, limits, 5, 1)
+        except (EmptyCohort, InvalidInput):
+            continue
+        label = describe_cohort(persona, limits)
+        spec = resolve_cohort(label, shipped)
+        assert spec is not None
+        assert spec.not_understood == (), label
+        assert resolve_cohort(spec.label, shipped) == spec, label
+        if spec.persona_id == persona.id:
+            held = bounds_of(persona, (*own, *spec.restrictions))
+            assert {k: ends(v) for k, v in held.items()} == {k: ends(v) for k, v in meant.items()}, label
+            compared += 1
+    assert compared >= 3
+
+
+def ends(left: Bounds) -> tuple[float, float, bool, bool]:
+    return left.lower, left.upper, left.lower_open, left.upper_open
 
 
 def test_what_was_understood_can_be_drawn(shipped: PersonaLibrary) -> None:

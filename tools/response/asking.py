@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from knowledge.errors import InvalidInput, NoEvidence
-from knowledge.schemas import Family
 from personas.cohort import Cohort
-from tools.response.cohorts import cohort_covariates
+from personas.schemas import CohortSpec
+from tools.context import ToolContext
 from tools.response.engine import ResponseEngine
 from tools.response.estimates import EndpointResult, predict_endpoint
 from tools.response.reach import extrapolation_warnings
+from tools.response.relevance import Choice, choose_endpoints
 from tools.response.schemas import MissingEndpoint, TreatmentInput
 from tools.response.treatments import Treatment
 
-# Shown when nobody names endpoints, where the treatment has evidence on them.
-MAIN_ENDPOINTS = ("hba1c_change", "weight_change", "weight_percent_change", "nausea", "discontinuation_adverse_event")
-WEIGHT = ("weight_change", "weight_percent_change")
-MAX_DEFAULT = 4
+
+@dataclass(frozen=True)
+class Question:
+    """A question as understood: treatments with their doses, the cohort, and the endpoints to predict."""
+
+    treatments: tuple[Treatment, ...]
+    cohort: Cohort
+    choice: Choice
 
 
 def read_treatment(engine: ResponseEngine, asked: TreatmentInput) -> Treatment:
@@ -36,39 +42,32 @@ def refuse_doubles(treatments: Sequence[Treatment]) -> None:
             )
 
 
-def choose_endpoints(
-    engine: ResponseEngine, treatments: Sequence[Treatment], asked: Sequence[str], cohort: Cohort
-) -> tuple[str, ...]:
-    """Endpoint ids: those asked for, else the main ones with evidence on the first active treatment.
+def read_question(
+    engine: ResponseEngine,
+    inputs: Sequence[TreatmentInput],
+    asked: Sequence[str],
+    cohort: CohortSpec,
+    context: ToolContext,
+) -> Question:
+    """Treatments, cohort and endpoints of a question; doses nobody stated are those most studied on the endpoints.
 
-    Trials in people like the cohort (with or without diabetes) decide, where there are any. UnknownEndpoint for a name
-    that the vocabulary does not have.
+    Raises
+    ------
+    UnknownDrug, UnknownEndpoint, UnknownPersona, InvalidInput, ImpossibleDose : the question cannot be understood.
+    NoEvidence : no trial is in people like the cohort.
     """
-    if asked:
-        ids = [engine.knowledge.vocabulary.endpoint(name).endpoint_id for name in asked]
-        return tuple(dict.fromkeys(ids))
-    known = engine.knowledge.vocabulary.endpoints
-    active = next((treatment for treatment in treatments if treatment.drug_class is not None), treatments[0])
-    main = [name for name in MAIN_ENDPOINTS if name in known]
-    trials = {name: len(engine.trials(name, active)) for name in main}
-    share = cohort_covariates(cohort, known[main[0]])["diabetes"] if main else None
-    if share is not None:
-        alike = {name: len(engine.trials(name, active, diabetes=share >= 0.5)) for name in main}
-        trials = alike if any(alike.values()) else trials
-    if not any(trials.values()):
-        # Not a drug of these areas: the endpoints it was studied on most.
-        families = (Family.CONTINUOUS, Family.PROPORTION)
-        studied = [name for name in engine.endpoints_of(active) if known[name].family in families]
-        counted = {name: len(engine.trials(name, active)) for name in studied}
-        found = sorted((name for name in counted if counted[name]), key=lambda name: (-counted[name], name))
-        if found:
-            return tuple(found[:MAX_DEFAULT])
-        trials = {name: len(engine.trials(name, active, by_class=True)) for name in main}
-    # Weight once: in the unit in which more trials report it.
-    weights = [name for name in WEIGHT if trials.get(name)]
-    drop = set(weights) - {max(weights, key=lambda name: trials[name])} if weights else set()
-    chosen = tuple(name for name in trials if trials[name] and name not in drop)
-    return chosen or tuple(main[:1])
+    treatments = [read_treatment(engine, one) for one in inputs]
+    built = Cohort.build(cohort, context.personas, seed=context.seed)
+    areas = {persona.area for persona in context.personas}
+    choice = choose_endpoints(engine, treatments, asked, built, areas)
+    settled = [
+        treatment
+        if one.dose is not None
+        else engine.treatment(treatment.name, area=choice.area, endpoints=choice.endpoints)
+        for one, treatment in zip(inputs, treatments, strict=True)
+    ]
+    refuse_doubles(settled)
+    return Question(tuple(settled), built, choice)
 
 
 def predict_endpoints(
@@ -96,10 +95,11 @@ def predict_endpoints(
 
 
 def assumptions_of(
-    engine: ResponseEngine, results: Sequence[EndpointResult], treatments: Sequence[Treatment]
+    engine: ResponseEngine, results: Sequence[EndpointResult], question: Question
 ) -> tuple[str, ...]:
     """What was assumed, in full sentences."""
-    found = [note for treatment in treatments for note in treatment.notes]
+    found = [note for treatment in question.treatments for note in treatment.notes]
+    found += question.choice.assumptions
     found.append(
         "The prediction is for a new double-blind trial like the most recent ones; where the cohort does not say what "
         "other treatment people have, it is that of the average trial. Estimands are as published, treatment policy "
@@ -127,8 +127,9 @@ def assumptions_of(
     return tuple(dict.fromkeys(found))
 
 
-def warnings_of(results: Sequence[EndpointResult]) -> tuple[str, ...]:
-    """Warnings of all endpoints, each said once."""
-    said = dict.fromkeys(warning for result in results for warning in result.predicted.warnings)
+def warnings_of(results: Sequence[EndpointResult], question: Question) -> tuple[str, ...]:
+    """Warnings about the choice and of all endpoints, each said once."""
+    said = dict.fromkeys(question.choice.warnings)
+    said |= dict.fromkeys(warning for result in results for warning in result.predicted.warnings)
     outside = [(result.endpoint, item) for result in results for item in result.predicted.outside]
     return (*said, *extrapolation_warnings(outside))

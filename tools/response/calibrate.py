@@ -85,18 +85,10 @@ def fit_steps(widths: FloatArray, hits: FloatArray) -> tuple[Step, ...]:
     order = np.argsort(widths, kind="stable")
     ordered = widths[order]
     blocks = _large_enough(isotonic_regression(hits[order], increasing=False).blocks)
-    steps: list[Step] = []
-    for start, end in pairwise(blocks):
-        n = int(end - start)
-        share = (float(hits[order][start:end].sum()) + 1.0) / (n + 2.0)
-        # Shrinking can turn two neighbours round; they are one step then.
-        while steps and steps[-1].probability < share:
-            last = steps.pop()
-            total = last.n + n
-            share = (share * (n + 2) + last.probability * (last.n + 2) - 1.0) / (total + 2)
-            n = total
-        steps.append(Step(half_width=float(ordered[end - 1]), probability=share, n=n))
-    return tuple(steps)
+    return tuple(
+        Step(half_width=float(ordered[end - 1]), n=end - start, hits=int(hits[order][start:end].sum()))
+        for start, end in pairwise(blocks)
+    )
 
 
 def _large_enough(blocks: IntArray) -> list[int]:
@@ -122,7 +114,7 @@ def _cross_validated_brier(rows: Sequence[BacktestRow], trials: Sequence[str], t
         steps = fit_steps(*_widths_and_hits(known, tolerance))
         for width, hit in zip(*_widths_and_hits(judged, tolerance), strict=True):
             step = next((step for step in steps if width <= step.half_width), steps[-1])
-            errors.append((step.probability - float(hit)) ** 2)
+            errors.append((step.share - float(hit)) ** 2)
     return float(np.mean(errors))
 
 

@@ -8,15 +8,12 @@ from itertools import combinations
 import numpy as np
 
 from knowledge.schemas import Direction
-from personas.cohort import Cohort
 from tools.context import ToolContext
 from tools.registry import tool
 from tools.response.asking import (
     assumptions_of,
-    choose_endpoints,
     predict_endpoints,
-    read_treatment,
-    refuse_doubles,
+    read_question,
     warnings_of,
 )
 from tools.response.charts import comparison_chart, rank_chart
@@ -29,6 +26,7 @@ from tools.response.estimates import (
     individual_estimates,
     mean_estimate,
     measured_confidence,
+    one_model_of_weight,
     significant,
 )
 from tools.response.features import FloatArray
@@ -52,11 +50,10 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
     probabilities of each place (Salanti, Ades and Ioannidis 2011).
     """
     engine = engine_for(context.knowledge, context.view)
-    treatments = [read_treatment(engine, asked) for asked in request.treatments]
-    refuse_doubles(treatments)
-    cohort = Cohort.build(request.cohort, context.personas, seed=context.seed)
-    endpoints = choose_endpoints(engine, treatments, request.endpoints, cohort)
+    question = read_question(engine, request.treatments, request.endpoints, request.cohort, context)
+    treatments, cohort, endpoints = question.treatments, question.cohort, question.choice.endpoints
     results, missing = predict_endpoints(engine, endpoints, treatments, cohort, request.horizon_weeks, context.progress)
+    predicted_ids = {result.endpoint.endpoint_id for result in results}
     slugs = [_slug(treatment.label) for treatment in treatments]
     estimates: list[Estimate] = []
     charts: list[Chart] = []
@@ -75,7 +72,8 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
             difference = difference_estimate(result, first, second, f"{name}.difference.{pair}", cohort)
             estimates += [difference, *_probabilities(result, first, second, pair, difference)]
         for index, slug in enumerate(slugs):
-            estimates += individual_estimates(result, index, name, f".{slug}", cohort, engine)
+            persons = individual_estimates(result, index, name, f".{slug}", cohort, engine)
+            estimates += one_model_of_weight(persons, predicted_ids)
         charts.append(comparison_chart(result.endpoint, means))
         if result.endpoint.direction is not Direction.NEUTRAL and len(treatments) > 2:
             charts.append(rank_chart(result.endpoint, treatments, rank_probabilities(_benefit(result))))
@@ -83,8 +81,8 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
         title=f"{cohort.label}: {' versus '.join(t.label for t in treatments)}, {request.horizon_weeks:g} weeks",
         estimates=tuple(estimates),
         charts=tuple(charts),
-        assumptions=assumptions_of(engine, results, treatments),
-        warnings=warnings_of(results),
+        assumptions=assumptions_of(engine, results, question),
+        warnings=warnings_of(results, question),
         source_ids=tuple(dict.fromkeys(source for result in results for source in result.source_ids)),
         treatments=tuple(treatment.label for treatment in treatments),
         evidence=tuple(weight for result in results for weight in evidence_weights(result, EVIDENCE_ROWS)),

@@ -2,7 +2,8 @@
 
 The tolerance is the endpoint's minimal clinically important difference. Held-out predictions come from the backtest that
 leaves one trial out; the share of hits is fitted as a non-increasing step function of the width of the 90 % interval
-(isotonic regression, Barlow et al 1972), each step shrunk as Laplace did so that no step says never or always.
+(isotonic regression, Barlow et al 1972), each step of at least forty arms. Where the steps predict no better than the
+overall share (cross-validated Brier score), that one share is given.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ _Z = float(ndtri(0.5 + LEVEL / 2))
 
 
 class Step(Frozen):
-    """Predictions whose 90 % half-width is at most `half_width`, and how often they were right."""
+    """Held-out predictions whose 90 % half-width is at most `half_width`: how many there were, and how many were right."""
 
     half_width: float
-    probability: float = Field(ge=0, le=1)
-    n: int
+    n: int = Field(gt=0)
+    hits: int = Field(ge=0)
+
+    @property
+    def share(self) -> float:
+        """Measured frequency, 0-1."""
+        return self.hits / self.n
 
 
 class Calibration(Frozen):
@@ -60,12 +66,23 @@ class Calibration(Frozen):
     brier_constant: float
     steps: tuple[Step, ...]
 
-    def probability(self, half_width: float) -> tuple[float, int]:
-        """Measured frequency for a prediction of this 90 % half-width, and the arms of that step of the curve."""
-        for step in self.steps:
-            if half_width <= step.half_width:
-                return step.probability, step.n
-        return self.steps[-1].probability, self.steps[-1].n
+    @property
+    def pooled(self) -> Step:
+        """All held-out predictions as one step."""
+        return Step(
+            half_width=self.steps[-1].half_width,
+            n=sum(step.n for step in self.steps),
+            hits=sum(step.hits for step in self.steps),
+        )
+
+    def step(self, half_width: float) -> Step:
+        """The frequency for a prediction of this 90 % half-width.
+
+        All predictions together, as long as telling them apart by width does not predict better than one frequency.
+        """
+        if self.brier >= self.brier_constant:
+            return self.pooled
+        return next((step for step in self.steps if half_width <= step.half_width), self.steps[-1])
 
     def reported_half_width(self, half_width: float) -> float:
         """Half-width of what a trial of typical size would report: sampling error added to that of the mean."""

@@ -36,6 +36,8 @@ FREQUENCIES = {
 }
 # How far above the largest dose in the evidence a question may go.
 BEYOND_EVIDENCE = 1.5
+# How far below the smallest.
+BELOW_EVIDENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def check_dose(drug: Drug, dose: float, unit: str, frequency: str, studied: Dose
         when the unit cannot be turned into the drug's unit.
     ImpossibleDose
         when it is not positive, above the highest dose studied or licensed (vocabulary), or more than 1.5 times the
-        highest dose in the evidence.
+        highest dose in the evidence, or less than half of the lowest one.
     """
     unit = unit or drug.dose_unit
     range_text = ""
@@ -122,4 +124,12 @@ def check_dose(drug: Drug, dose: float, unit: str, frequency: str, studied: Dose
                 f"{drug.name.capitalize()} {asked} is more than the {what} ({limit:g} {drug.dose_unit}).",
                 range_text or f"Ask for at most {limit:g} {drug.dose_unit}.",
             )
+    if studied is not None and amount < BELOW_EVIDENCE * studied.low * (1.0 - 1e-6):
+        asked = f"{dose:g} {unit} {frequency}".strip()
+        raise ImpossibleDose(
+            f"{drug.name.capitalize()} {asked} is less than half of the lowest dose in the evidence "
+            f"({studied.low:g} {drug.dose_unit} {drug.frequency}".strip()
+            + ").",
+            range_text,
+        )
     return amount

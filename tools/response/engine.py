@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from weakref import WeakKeyDictionary
@@ -25,6 +25,7 @@ from tools.response.mixture import Prediction
 from tools.response.posterior import Posterior
 from tools.response.reach import Outside, outside_trials, trials_of, warnings_beyond
 from tools.response.rows import ArmLookup, Row, select_rows
+from tools.response.schedules import StudiedDose, studied_doses
 from tools.response.treatments import Treatment, check_treatment
 
 # A drug without evidence borrows from its class when at least this many trials of the class are there.
@@ -120,7 +121,7 @@ def prepare_endpoint(
     selection = select_rows(arms, shared.lookup, endpoint, knowledge.sources)
     if not selection.rows:
         raise NoEvidence(
-            f"No published figure on {endpoint.label} can be used under this evidence view.",
+            f"No figure on {endpoint.label} in this evidence base can be used under this evidence view.",
             "Choose another endpoint, or widen the evidence view.",
         )
     return prepare(endpoint, selection, drugs, shared.doses)
@@ -145,6 +146,7 @@ class ResponseEngine:
         self._shared = shared_tables(knowledge, self.view)
         self._prepared: dict[str, Prepared] = {}
         self._fits: dict[str, Posterior] = {}
+        self._schedules: dict[str, tuple[StudiedDose, ...]] = {}
 
     def prepared(self, endpoint_id: str) -> Prepared:
         """Rows and arrays of an endpoint (UnknownEndpoint, NoEvidence)."""
@@ -158,9 +160,27 @@ class ResponseEngine:
             self._fits[endpoint_id] = fit_prepared(self.prepared(endpoint_id), self._cache)
         return self._fits[endpoint_id]
 
-    def treatment(self, name: str, dose: float | None = None, unit: str = "", frequency: str = "") -> Treatment:
-        """Read and check a treatment (UnknownDrug, InvalidInput, ImpossibleDose)."""
-        return check_treatment(self.knowledge.vocabulary, self._shared.doses, name, dose, unit, frequency)
+    def treatment(
+        self,
+        name: str,
+        dose: float | None = None,
+        unit: str = "",
+        frequency: str = "",
+        *,
+        area: str = "",
+        endpoints: Collection[str] = (),
+    ) -> Treatment:
+        """Read and check a treatment (UnknownDrug, InvalidInput, ImpossibleDose).
+
+        Without a dose it gets the one given to most participants, on these endpoints and in this area if possible.
+        """
+        drug = self.knowledge.vocabulary.drug(name)
+        if drug.name not in self._schedules:
+            self._schedules[drug.name] = studied_doses(self._shared.table.arms, drug, self._shared.lookup)
+        return check_treatment(
+            self.knowledge.vocabulary, self._shared.doses, drug.name, dose, unit, frequency,
+            schedules=self._schedules[drug.name], area=area, endpoints=endpoints,
+        )  # fmt: skip
 
     def predict(
         self,
@@ -183,10 +203,11 @@ class ResponseEngine:
         Raises
         ------
         UnknownEndpoint : not in the vocabulary.
-        NoEvidence : nothing published joins a treatment, or its class, with the endpoint.
+        NoEvidence : nothing in the evidence base joins a treatment, or its class, with the endpoint.
         """
         prepared = self.prepared(endpoint_id)
-        warnings = [warning for treatment in treatments for warning in self._borrowing(treatment, prepared)]
+        warnings = [warning for treatment in treatments for warning in treatment.warnings]
+        warnings += [warning for treatment in treatments for warning in self._borrowing(treatment, prepared)]
         posterior = self.posterior(endpoint_id)
         designs = self.designs(prepared, treatments, covariates, weeks)
         arms = to_arms(designs, prepared)
@@ -284,7 +305,13 @@ class ResponseEngine:
         ]
 
     def trials(
-        self, endpoint_id: str, treatment: Treatment, *, by_class: bool = False, diabetes: bool | None = None
+        self,
+        endpoint_id: str,
+        treatment: Treatment,
+        *,
+        by_class: bool = False,
+        diabetes: bool | None = None,
+        area: str | None = None,
     ) -> frozenset[str]:
         """Names of the trials that inform a treatment on an endpoint; none where the endpoint has no evidence.
 
@@ -292,6 +319,7 @@ class ResponseEngine:
         ----------
         by_class : count other drugs of the class too.
         diabetes : only trials in people with (True) or without (False) diabetes; all when None.
+        area : only trials of this area; all when None.
         """
         try:
             prepared = self.prepared(endpoint_id)
@@ -301,7 +329,20 @@ class ResponseEngine:
         if diabetes is not None:
             wanted = float(diabetes)
             rows = tuple(row for row in rows if covariates_of(row.arm, prepared.endpoint)["diabetes"] == wanted)
+        if area is not None:
+            rows = tuple(row for row in rows if row.arm.area == area)
         return frozenset(trials_of(rows, treatment, by_class=by_class))
+
+    def areas_of(self, treatment: Treatment) -> dict[str, int]:
+        """Number of trials by area, most first: of the drug; of its class where the drug itself has none."""
+        for key, wanted in (("intervention", treatment.name), ("drug_class", treatment.drug_class)):
+            found: dict[str, set[str]] = defaultdict(set)
+            for arm in self._shared.table.arms:
+                if getattr(arm, key) == wanted and not arm.arm_role.is_control:
+                    found[arm.area].add(arm.trial)
+            if found:
+                return {area: len(found[area]) for area in sorted(found, key=lambda area: (-len(found[area]), area))}
+        return {}
 
     def endpoints_of(self, treatment: Treatment) -> tuple[str, ...]:
         """Endpoint ids of the vocabulary on which the view has a row of this treatment."""
@@ -322,7 +363,7 @@ class ResponseEngine:
         relatives = trials_of(rows, treatment, by_class=True)
         if len(relatives) >= MIN_CLASS_TRIALS:
             return [
-                f"No trial reports {label} with {treatment.name}; the prediction borrows from {len(relatives)} trials "
+                f"No trial in this evidence base reports {label} with {treatment.name}; the prediction borrows from {len(relatives)} trials "
                 f"of other drugs of its class ({treatment.drug_class}), and its interval is wider for that."
             ]
         known = self.knowledge.vocabulary.endpoints
@@ -333,8 +374,8 @@ class ResponseEngine:
             else f"There is no evidence on {treatment.name} at all under this evidence view."
         )
         raise NoEvidence(
-            f"Nothing published joins {treatment.name}, or two trials of its class ({treatment.drug_class}), "
-            f"with {label}.",
+            f"No usable figure in this evidence base joins {treatment.name}, or two trials of its class "
+            f"({treatment.drug_class}), with {label}.",
             hint,
         )
 

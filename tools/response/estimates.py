@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from tools.response.confidence import calibrations
 from tools.response.engine import EndpointPrediction, Influence, ResponseEngine
 from tools.response.features import FloatArray
 from tools.response.fit import MODEL_VERSION
+from tools.response.reach import too_early_for_persons
 from tools.response.responders import Response, response_share, responses_of
 from tools.response.schemas import EvidenceWeight, MeasuredConfidence
 from tools.response.treatments import Treatment
@@ -80,15 +81,16 @@ def measured_confidence(result: EndpointResult, mean: Estimate, evidence_hash: s
         return None
     if mean.lower is None or mean.upper is None:
         return None
-    probability, n_arms = curve.probability(curve.reported_half_width((mean.upper - mean.lower) / 2))
+    step = curve.step(curve.reported_half_width((mean.upper - mean.lower) / 2))
     return MeasuredConfidence(
         endpoint=curve.endpoint,
         tolerance=curve.tolerance,
         unit=curve.unit,
-        probability=probability,
-        n_arms=n_arms,
-        n_arms_total=curve.n_arms,
+        probability=step.share,
+        hits=step.hits,
+        n_arms=step.n,
         n_trials_total=curve.n_trials,
+        outside=bool(result.predicted.outside or result.predicted.warnings),
     )
 
 
@@ -108,8 +110,12 @@ def difference_estimate(result: EndpointResult, first: int, second: int, estimat
 def individual_estimates(
     result: EndpointResult, index: int, prefix: str, suffix: str, cohort: Cohort, engine: ResponseEngine
 ) -> list[Estimate]:
-    """Range of individuals and shares of responders on one treatment; none for proportions."""
+    """Range of individuals and shares of responders on one treatment; none for proportions, nor so early that the
+    person-to-person SD of the trials' ends does not hold.
+    """
     endpoint, predicted = result.endpoint, result.predicted
+    if too_early_for_persons(engine.prepared(endpoint.endpoint_id), predicted.weeks):
+        return []
     columns = patient_covariates(cohort, endpoint)
     spread = engine.individuals(
         endpoint.endpoint_id,
@@ -144,6 +150,21 @@ def individual_estimates(
         if values is not None:
             found.append(_share(result, response, values, index, prefix, suffix, cohort, note))
     return found
+
+
+def one_model_of_weight(persons: Sequence[Estimate], endpoints: Collection[str]) -> list[Estimate]:
+    """The same estimates without shares of weight lost that another predicted endpoint gives too.
+
+    A published share (`weight_loss_10_percent`) goes before one derived from the mean, and the mean in % before kg.
+    """
+    kept = []
+    for one in persons:
+        share = one.id.partition(".share_loss_")[2].partition(".")[0]
+        doubled = f"weight_loss_{share}_percent" in endpoints
+        doubled |= one.endpoint == "weight_change" and "weight_percent_change" in endpoints
+        if not (share and doubled):
+            kept.append(one)
+    return kept
 
 
 def evidence_weights(result: EndpointResult, limit: int) -> tuple[EvidenceWeight, ...]:

@@ -13,6 +13,18 @@ from tools.response.treatments import Treatment
 
 # A horizon beyond this multiple of the longest trial is said to be beyond the evidence.
 BEYOND_TIME = 1.5
+# Covariates that are shares of people, in words.
+SHARES = {
+    "female": "share of women",
+    "asian": "share of Asian people",
+    "diabetes": "share of people with diabetes",
+    "insulin_background": "share of people on insulin",
+    "open_label": "share of open-label treatment",
+}
+# Before this multiple of the first visit in the evidence a prediction is said to be earlier than any trial looked.
+BEFORE_TIME = 0.5
+# Persons differ less in the first weeks than when trials end, and no trial of this evidence says how much less.
+PERSONS_FROM_WEEKS = 4.0
 
 
 def trials_of(rows: Sequence[Row], treatment: Treatment, *, by_class: bool) -> set[str]:
@@ -31,8 +43,8 @@ def trials_of(rows: Sequence[Row], treatment: Treatment, *, by_class: bool) -> s
 
 
 def warnings_beyond(prepared: Prepared, treatments: Sequence[Treatment], weeks: float) -> list[str]:
-    """Warnings about time beyond the evidence."""
-    warnings = []
+    """Warnings about time beyond the evidence, and before it."""
+    warnings = _warnings_early(prepared, weeks)
     for treatment in treatments:
         if treatment.drug_class is None:
             continue
@@ -43,9 +55,36 @@ def warnings_beyond(prepared: Prepared, treatments: Sequence[Treatment], weeks: 
         ]
         if seen and weeks > BEYOND_TIME * max(seen):
             warnings.append(
-                f"{weeks:g} weeks is beyond the evidence: the longest trial of {treatment.drug_class} with "
+                f"{weeks:g} weeks is beyond the evidence: the longest trial of {treatment.drug_class} that reports "
                 f"{prepared.endpoint.label} lasts {max(seen):g} weeks."
             )
+    return warnings
+
+
+def first_visit(prepared: Prepared) -> float:
+    """Weeks of the earliest visit of the rows in use."""
+    return min(row.arm.weeks or prepared.typical_weeks for row in prepared.selection.rows)
+
+
+def too_early_for_persons(prepared: Prepared, weeks: float) -> bool:
+    """Whether ranges of persons and shares of responders would rest on a spread seen much later only."""
+    return weeks < max(PERSONS_FROM_WEEKS, BEFORE_TIME * first_visit(prepared))
+
+
+def _warnings_early(prepared: Prepared, weeks: float) -> list[str]:
+    label, first = prepared.endpoint.label, first_visit(prepared)
+    warnings = []
+    if weeks < BEFORE_TIME * first:
+        warnings.append(
+            f"{weeks:.3g} weeks is earlier than any trial in this evidence base looked at {label}: the first visit is at "
+            f"{first:.3g} weeks."
+        )
+    persons = prepared.layout.starts_at_zero and prepared.selection.individual_sd is not None
+    if persons and too_early_for_persons(prepared, weeks):
+        warnings.append(
+            f"Ranges of single persons and shares of responders are left out for {label}: so early, nothing published in "
+            "this evidence base says how much persons differ."
+        )
     return warnings
 
 
@@ -53,7 +92,7 @@ def warnings_beyond(prepared: Prepared, treatments: Sequence[Treatment], weeks: 
 class Outside:
     """A mean of the cohort that lies outside the means of the trials behind a prediction.
 
-    `value`, `low` and `high` are in `unit`.
+    `value`, `low` and `high` are in `unit`; a `share` is one of people, in %.
     """
 
     attribute: str
@@ -61,6 +100,7 @@ class Outside:
     value: float
     low: float
     high: float
+    share: bool = False
 
 
 def outside_trials(prepared: Prepared, covariates: Mapping[str, float | None]) -> tuple[Outside, ...]:
@@ -70,6 +110,10 @@ def outside_trials(prepared: Prepared, covariates: Mapping[str, float | None]) -
         scale = next(scale for scale in prepared.scales.scales if scale.name == name)
         value = covariates[name]
         if name in ("year", "log_weeks") or value is None:
+            continue
+        if name in SHARES:
+            percent = [100.0 * number for number in (value, scale.low, scale.high)]
+            found.append(Outside(SHARES[name], "%", *percent, share=True))
             continue
         attribute = prepared.endpoint.baseline if name == "baseline" else name
         info = attribute_info(attribute)
@@ -86,7 +130,8 @@ def extrapolation_warnings(outside: Sequence[tuple[Endpoint, Outside]]) -> tuple
         first = of_it[0][1]
         ranges = dict.fromkeys(f"{endpoint.label} {item.low:.3g} to {item.high:.3g}" for endpoint, item in of_it)
         sentences.append(
-            f"The cohort's mean {attribute} ({first.value:.3g} {first.unit}) lies outside the means of the trials behind "
+            f"The cohort's {'' if first.share else 'mean '}{attribute} ({first.value:.3g} {first.unit}".rstrip()
+            + f") lies outside the {'shares in' if first.share else 'means of'} the trials behind "
             f"the prediction ({'; '.join(ranges)}): an extrapolation."
         )
     return tuple(sentences)

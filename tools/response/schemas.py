@@ -15,7 +15,7 @@ class TreatmentInput(ToolInput):
     """A treatment: drug, and dose where it is known."""
 
     intervention: str = Field(min_length=1, max_length=100, description="drug name, brand or 'placebo'")
-    dose: float | None = Field(None, description="per administration; the middle of the studied doses when left out")
+    dose: float | None = Field(None, description="per administration; the dose most studied when left out")
     dose_unit: str | None = Field(None, max_length=20, description="mg, ug, g, U; the drug's usual unit when left out")
     frequency: str | None = Field(
         None, max_length=40, description="e.g. 'once weekly'; the drug's usual frequency when left out"
@@ -72,10 +72,13 @@ class MeasuredConfidence(Frozen):
     endpoint: str
     tolerance: float = Field(description="in `unit`: the endpoint's minimal clinically important difference")
     unit: str
-    probability: float = Field(ge=0, le=1)
-    n_arms: int = Field(description="held-out arms in this step of the curve")
-    n_arms_total: int
+    probability: float = Field(ge=0, le=1, description="hits / n_arms")
+    hits: int = Field(description="of them within the tolerance")
+    n_arms: int = Field(description="held-out arms that were predicted about as surely as this one")
     n_trials_total: int
+    outside: bool = Field(
+        False, description="the cohort or the horizon lies outside the trials: the frequency may not carry over"
+    )
 
 
 class ResponseResult(ToolResult):

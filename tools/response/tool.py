@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from personas.cohort import Cohort
 from tools.context import ToolContext
 from tools.registry import tool
 from tools.response.asking import (
     assumptions_of,
-    choose_endpoints,
     predict_endpoints,
-    read_treatment,
-    refuse_doubles,
+    read_question,
     warnings_of,
 )
 from tools.response.charts import fan_chart, fan_weeks, forest_chart, responder_chart
@@ -24,10 +21,11 @@ from tools.response.estimates import (
     individual_estimates,
     mean_estimate,
     measured_confidence,
+    one_model_of_weight,
 )
 from tools.response.schemas import MeasuredConfidence, ResponseResult, SimulateResponseInput, TreatmentInput
 from tools.response.threads import one_thread
-from tools.schemas import Estimate, Validation
+from tools.schemas import Estimate, Level, Validation
 
 __all__ = ["compare_treatments", "simulate_treatment_response"]
 
@@ -43,19 +41,16 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
     For each endpoint, in its own unit (HbA1c in %-points, weight in kg or %, harms in % of people) at `horizon_weeks`:
     the mean that a new trial in this cohort would report with treatment, with the comparator, and their difference,
     each with a 90 % predictive interval that includes trial-to-trial differences; the range of individuals and shares
-    of responders; and the published arms that carry the prediction. Doses are per administration. Method: hierarchical
+    of responders beside those on the comparator; and the published arms that carry the prediction. Doses are per administration. Method: hierarchical
     model-based meta-analysis (Mandema et al 2011) with heterogeneity integrated over, predictive intervals after
     Higgins, Thompson and Spiegelhalter 2009, heterogeneity priors of Turner et al 2015 and Rhodes et al 2015. A drug
-    without evidence on an endpoint borrows from its class, with a warning; a dose nobody has given is refused.
+    without evidence on an endpoint borrows from its class, with a warning; a dose nobody has given is refused, and so is
+    a drug whose trials are all in people of another kind.
     """
     engine = engine_for(context.knowledge, context.view)
-    treatments = [
-        read_treatment(engine, request.treatment),
-        read_treatment(engine, request.comparator or TreatmentInput(intervention="placebo")),
-    ]
-    refuse_doubles(treatments)
-    cohort = Cohort.build(request.cohort, context.personas, seed=context.seed)
-    endpoints = choose_endpoints(engine, treatments, request.endpoints, cohort)
+    inputs = (request.treatment, request.comparator or TreatmentInput(intervention="placebo"))
+    question = read_question(engine, inputs, request.endpoints, request.cohort, context)
+    treatments, cohort, endpoints = question.treatments, question.cohort, question.choice.endpoints
     results, missing = predict_endpoints(engine, endpoints, treatments, cohort, request.horizon_weeks, context.progress)
     predicted_ids = {result.endpoint.endpoint_id for result in results}
     estimates: list[Estimate] = []
@@ -74,10 +69,10 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
             confidence.append(measured)
             estimates[-3] = mean.model_copy(update={"validation": Validation.CALIBRATED})
         persons = individual_estimates(result, 0, name, "", cohort, engine)
-        if name == "weight_change" and "weight_percent_change" in predicted_ids:
-            # Shares of weight lost come from the % endpoint where there is one.
-            persons = [one for one in persons if ".share_" not in one.id]
-        estimates += persons
+        control = individual_estimates(result, 1, name, ".control", cohort, engine)
+        # The comparator's shares stand beside the treatment's, so that a share is never read without them.
+        persons += [one for one in control if one.of is Level.SHARE]
+        estimates += one_model_of_weight(persons, predicted_ids)
         weeks = fan_weeks(request.horizon_weeks)
         course = engine.course(name, treatments, cohort_covariates(cohort, result.endpoint), weeks)
         charts += [
@@ -89,8 +84,8 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
         title=f"{cohort.label}: {treatments[0].label} versus {treatments[1].label}, {request.horizon_weeks:g} weeks",
         estimates=tuple(estimates),
         charts=(*charts, responders) if responders is not None else tuple(charts),
-        assumptions=assumptions_of(engine, results, treatments),
-        warnings=warnings_of(results),
+        assumptions=assumptions_of(engine, results, question),
+        warnings=warnings_of(results, question),
         source_ids=tuple(dict.fromkeys(source for result in results for source in result.source_ids)),
         treatment=treatments[0].label,
         comparator=treatments[1].label,
