@@ -100,7 +100,9 @@ class PhraseMatcher:
             key = tuple(self._fold(token) for token in tokens_of(surface))
             if key:
                 self._values.setdefault(key, (value, surface))
-        self._longest = max(map(len, self._values), default=0)
+        self._longest: dict[str, int] = {}  # first token → tokens of the longest phrase that begins with it
+        for key in self._values:
+            self._longest[key[0]] = max(len(key), self._longest.get(key[0], 0))
         words = sorted({token for key in self._values for token in key})
         self._words = frozenset(words)
         self._long_words = [word for word in words if len(word) >= MIN_FUZZY_LETTERS and word.isalpha()]
@@ -120,9 +122,13 @@ class PhraseMatcher:
 
     def _longest_at(self, text: str, tokens: list[_Token], position: int) -> tuple[PhraseMatch | None, int]:
         """The longest match that starts at a token, and how many tokens it takes (1 when there is none)."""
+        first = tokens[position]
+        longest = max(self._longest.get(first.key, 0), self._longest.get(first.corrected, 0))
+        if not longest:
+            return None, 1
         reach = 1
         while (
-            reach < self._longest
+            reach < longest
             and position + reach < len(tokens)
             and _GAP.fullmatch(text, tokens[position + reach - 1].end, tokens[position + reach].start)
         ):

@@ -22,107 +22,6 @@ _LONGEST_CLAUSE = 7
 _INTRODUCING = ("with", "without", "having", "who have", "whose")
 _RELATIVES = ("who", "that", "which", "whose")
 _VERBS_OF_BEING = ("have", "has", "had", "are", "is", "was", "were", "be", "been")
-# Verbs after "who" that say what is given or asked and not who they are; the question's reader takes those.
-_OF_TREATMENT = frozenset(
-    [
-        "take",
-        "takes",
-        "took",
-        "taking",
-        "use",
-        "uses",
-        "used",
-        "using",
-        "receive",
-        "receives",
-        "received",
-        "receiving",
-        "get",
-        "gets",
-        "got",
-        "start",
-        "starts",
-        "started",
-        "starting",
-        "switch",
-        "switches",
-        "switched",
-        "switching",
-        "begin",
-        "begins",
-        "began",
-        "inject",
-        "injects",
-        "given",
-        "treated",
-        "prescribed",
-        "offered",
-        "put",
-        "initiated",
-        "on",
-        "would",
-        "will",
-        "should",
-        "might",
-        "could",
-        "respond",
-        "responds",
-        "react",
-        "reacts",
-        "benefit",
-        "benefits",
-    ]
-)
-_MODALS = frozenset(
-    [
-        "would",
-        "will",
-        "should",
-        "might",
-        "could",
-        "can",
-        "may",
-        "do",
-        "does",
-        "did",
-        "react",
-        "respond",
-        "tolerate",
-        "when",
-        "after",
-        "if",
-        "versus",
-        "vs",
-        "than",
-    ]
-)
-_UNITS_OF_TIME = frozenset(
-    [
-        "day",
-        "days",
-        "week",
-        "weeks",
-        "wk",
-        "wks",
-        "month",
-        "months",
-        "year",
-        "years",
-        "yr",
-        "yrs",
-        "hour",
-        "hours",
-        "kg",
-        "lb",
-        "lbs",
-        "ml",
-        "g",
-        "iu",
-        "u",
-        "units",
-    ]
-)
-
 
 Place = tuple[int, int]
 
@@ -232,6 +131,10 @@ class _Reader:
             token = tokens[position]
             if token.mention is not None:
                 last, open_to_unknown = position, False
+            elif token.text == "not" and position > last and self._not_given(position):
+                end = self._end_of_unknown(position + 1)
+                unknown.append((token.start, tokens[end].end))
+                last, position, open_to_unknown = end, end, False
             elif token.text in words.introducers:
                 introduced = introduced or token.text in _INTRODUCING
                 open_to_unknown = introduced
@@ -330,35 +233,33 @@ class _Reader:
         if relative is None or relative == "that" or not token.text[0].isalpha():
             return False
         between = [t.text for t in self._tokens[last + 1 : position]]
-        return between[-1] in (*_RELATIVES, *_VERBS_OF_BEING) and token.text not in _OF_TREATMENT
+        return between[-1] in (*_RELATIVES, *_VERBS_OF_BEING) and token.text not in self._words.treatment_verbs
 
     def _is_condition(self, place: int) -> bool:
         """After "T2D and" another condition may follow, known or not."""
         index = self._tokens[place].mention
         return index is not None and self._mentions[index].kind is Kind.AREA
 
+    def _not_given(self, position: int) -> bool:
+        """'Not on insulin pumps': people described by what they are not given."""
+        following = self._tokens[position + 1 : position + 2]
+        given = bool(following) and following[0].mention is None and following[0].text in self._words.prepositions
+        return given and not self._leads_to_mention(position + 2)
+
     def _names_something(self, position: int) -> bool:
         """Is it a word, or a count of something ("3 prior strokes"), and no dose?"""
         if self._tokens[position].text[0].isalpha():
             return True
+        words = self._words
+        uncounted = words.stops | words.connectors | words.introducers | words.prepositions | words.units
         if not self._tokens[position].text.isdigit() or position + 1 == len(self._tokens):
             return False
         following = self._tokens[position + 1]
-        return following.mention is None and following.text[0].isalpha() and following.text not in self._not_counted
-
-    @property
-    def _not_counted(self) -> frozenset[str]:
-        return (
-            self._words.stops
-            | self._words.connectors
-            | self._words.introducers
-            | self._words.prepositions
-            | _UNITS_OF_TIME
-        )
+        return following.mention is None and following.text[0].isalpha() and following.text not in uncounted
 
     def _end_of_clause(self, position: int) -> int:
         words = self._words
-        closing = words.prepositions | words.introducers | _MODALS | _OF_TREATMENT
+        closing = words.prepositions | words.introducers | words.clause_ends | words.treatment_verbs
         end = position
         for place in range(position + 1, min(position + _LONGEST_CLAUSE, len(self._tokens))):
             token = self._tokens[place]

@@ -47,8 +47,14 @@ _JOINING = (
     r"(?:,|:|\(|of|is|was|are|at|levels?|values?|score|that|a|an|baseline|between|from|in\s+the\s+range(?:\s+of)?)"
 )
 _JOIN = rf"(?:\s*{_JOINING}(?=[\s(]|$))*\s*=?\s*"
-_ABOVE = r"(?:>=|=>|≥|>|above|over|greater\s+than|higher\s+than|more\s+than|at\s+least|exceeding|no\s+less\s+than|from)"
-_BELOW = r"(?:<=|=<|≤|<|below|under|less\s+than|lower\s+than|at\s+most|up\s+to|no\s+more\s+than)"
+_ABOVE = (
+    r"(?:>=|=>|≥|>|above|over|greater\s+than|higher\s+than|more\s+than|at\s+least|exceeding|no\s+less\s+than|from|"
+    r"not\s+(?:below|under|less\s+than)|no\s+lower\s+than)"
+)
+_BELOW = (
+    r"(?:<=|=<|≤|<|below|under|less\s+than|lower\s+than|at\s+most|up\s+to|no\s+more\s+than|no\s+higher\s+than|"
+    r"not\s+(?:above|over|exceeding|more\s+than))"
+)
 _STRICT_MORE = r"(?:>|above|over|greater\s+than|higher\s+than|more\s+than|exceeding)$"
 _STRICT_LESS = r"(?:<|below|under|less\s+than|lower\s+than)$"
 _TO = r"\s*(?:-|to|and|through)\s*(?P<under>below\s+|under\s+|less\s+than\s+|<\s*)?"
@@ -193,8 +199,8 @@ def _age_comparisons(kind: str, match: re.Match[str]) -> tuple[tuple[Operator, f
         return ((first, low, ""), ("<" if groups.get("under") else "<=", high, ""))
     if kind == "decade":
         start = float(_DECADES.get(match["decade"], 0) or _number_word(match["decade"]) or 0)
-        first, last = {"early": (0, 4), "mid": (4, 7), "late": (7, 10)}.get(match["part"] or "", (0, 10))
-        return ((">=", start + first, ""), ("<", start + last, ""))
+        begin, end = {"early": (0, 4), "mid": (4, 7), "late": (7, 10)}.get(match["part"] or "", (0, 10))
+        return ((">=", start + begin, ""), ("<", start + end, ""))
     if kind == "exact" and low is not None:
         return ((">=", low, ""), ("<", low + 1, ""))
     if kind in ("more", "over_65s") and low is not None:
@@ -230,6 +236,13 @@ def _biomarker_patterns() -> tuple[tuple[re.Pattern[str], Literal["chain", "rang
     return (
         (re.compile(rf"{_NUMBER}\s*(?P<first><=|≤|<)\s*{name}\s*(?P<second><=|≤|<)\s*{_NUMBER}{_UNIT}"), "chain"),
         (re.compile(rf"{name}{_JOIN}{_RANGE}(?![\w.])(?P<inclusive>\s+inclusive)?"), "range"),
+        # "BMI under 27 or over 35" is no one range: it is given back unread, like a single value.
+        (
+            re.compile(
+                rf"{name}{_JOIN}(?:{_ABOVE}|{_BELOW})\s*{_NUMBER}{_UNIT}\s*,?\s*or\s+(?:{_ABOVE}|{_BELOW})\s*{_NUMBER}{_UNIT}(?!\w)"
+            ),
+            "exact",
+        ),
         (re.compile(rf"{name}{_JOIN}{sign}\s*{_NUMBER}{_UNIT}(?![\w])(?!\.\d)"), "sign"),
         (
             re.compile(

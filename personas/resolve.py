@@ -140,7 +140,7 @@ class CohortResolver:
             self._refuse_strangers(text, question, described)
             return None
         intersect(facts.limits)
-        choice = self._labelled(question, facts) or self._choose(facts, named)
+        choice = self._labelled(text, described) or self._choose(facts, named)
         if choice is None:
             raise self._not_covered(asked, frozenset(facts.areas))
         self._refuse_bare_conditions(choice, facts, described)
@@ -200,12 +200,15 @@ class CohortResolver:
         choices = [choice for choice in (self._fit(entry, facts) for entry in implied) if choice is not None]
         return min(choices, key=lambda choice: choice.rank) if choices else None
 
-    def _labelled(self, question: str, facts: Facts) -> _Choice | None:
+    def _labelled(self, text: str, described: Description) -> _Choice | None:
         """The archetype of a label, "<its name>, limited to …" (see `wording.describe_cohort`), with what follows."""
-        for entry in self._entries:
+        for entry in sorted(self._entries, key=lambda entry: -len(entry.persona.name)):
             label = rf"(?<![\w-]){re.escape(plain(entry.persona.name))}, limited to(?!\w)"
-            if re.search(rf"^\W*{label}" if entry.persona.parent is None else label, question):
-                return self._fit(entry, facts)
+            match = re.search(label, plain(text))
+            if match is None:
+                continue
+            limiting = [m for m in described.mentions if m.start >= match.end() or m.end <= match.start()]
+            return self._fit(entry, gather(text, limiting, self._words, self._book.terms))
         return None
 
     def _implied(self, entry: _Entry, facts: Facts) -> bool:

@@ -26,7 +26,6 @@ MAX_PASSAGES: Final = 10_000  # of one document: some 3,000 pages
 MIN_CHARACTERS: Final = 20  # as Passage demands
 _TITLE: Final = 500  # characters
 _TITLE_IN_HEADING: Final = 90
-_BEGINS: Final = 2000  # characters of a paragraph, enough to tell what a document is about
 _EXACT: Final = 100.0
 _NOT_TREATMENTS: Final = frozenset({"placebo", "usual care"})
 
@@ -103,19 +102,22 @@ class Publisher:
         if not chunks and not record.retracted and not retracts:
             outcome.notes.append(f"'{shortened(record.title, 80)}' has no abstract or text and is left out.")
             return
-        source = self.source(record, self._catalogue.new_id(record, (one.text for one in chunks)), file, name, faults)
+        source_id = self._catalogue.new_id(record, (one.text for one in chunks))
+        begins = " ".join((record.title, *(one.text for one in chunks[:3])))
+        source = self.source(record, source_id, file, name, faults, self.drugs_in(begins))
         if source is not None:
             self.add_source(OwnSource(source, record.bibliographic), outcome, new=True)
             self._add_passages(record, source, chunks, outcome)
 
-    def source(self, record: Record, source_id: str, file: str, name: str, faults: list[Fault]) -> Source | None:
-        """The source of a record; None, and a fault, when the record does not make one."""
+    def source(
+        self, record: Record, source_id: str, file: str, name: str, faults: list[Fault], drugs: Sequence[str] = ()
+    ) -> Source | None:
+        """The source of a record; None, and a fault, when the record does not make one. `drugs` tell its area."""
         note = f"imported from {file}"
         former = self._catalogue.former.get(source_id)
         published = record.published or (former.published if former else self._today.isoformat())
         if not record.published:
             note += "; states no date of publication, the day of import counts"
-        begins = " ".join(block.text[:_BEGINS] for part in record.sections[:3] for block in part.blocks[:3])
         title = shortened(record.title, _TITLE)
         try:
             return Source(
@@ -131,9 +133,7 @@ class Publisher:
                 seen=record.seen,
                 retracted=record.retracted or self._catalogue.is_retracted(record.pmid, record.doi),
                 note="; ".join(filter(None, (record.note, note))),
-                area=record.area
-                if record.area in AREAS
-                else self._area or self.area_of(self.drugs_in(f"{title} {begins}")),
+                area=record.area if record.area in AREAS else self._area or self.area_of(drugs),
             )
         except ValidationError as error:
             faults += [Fault(name, record.line, column, message) for column, message in describe(error)]

@@ -55,6 +55,14 @@ def test_above_one_and_a_half_times_the_evidence_is_refused() -> None:
         check_dose(unlimited, 3.1, "mg", "once weekly", STUDIED)
 
 
+def test_less_than_half_of_the_lowest_dose_is_refused_with_the_studied_range() -> None:
+    assert check_dose(WEEKLY, 0.25, "mg", "", STUDIED) == pytest.approx(0.25)
+    with pytest.raises(
+        ImpossibleDose, match=r"0\.01 mg is less than half.*0\.5 mg once weekly.*0\.5 to 2 mg once weekly"
+    ):
+        check_dose(WEEKLY, 0.01, "mg", "", STUDIED)
+
+
 def test_a_weekly_dose_given_daily_is_seven_times_as_much() -> None:
     with pytest.raises(ImpossibleDose, match="once daily"):
         check_dose(WEEKLY, 1.0, "mg", "once daily", STUDIED)

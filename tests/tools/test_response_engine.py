@@ -196,6 +196,17 @@ def test_beyond_the_evidence_is_said_and_widens(engine: ResponseEngine) -> None:
     assert width(outside) > width(inside)
 
 
+def test_a_share_outside_the_trials_is_said_in_percent(make: Maker) -> None:
+    rows = [
+        row.model_copy(update={"baseline": row.baseline.model_copy(update={"female_pct": 40.0 + index % 7})})
+        for index, row in enumerate(evidence())
+    ]
+    outside = interval(ResponseEngine(make(rows), cache=MemoryFitCache()), "alpha", 20.0, female=1.0)
+    (said,) = extrapolation_warnings([(outside.endpoint, item) for item in outside.outside])
+    assert "The cohort's share of women (100 %) lies outside the shares in the trials" in said
+    assert "HbA1c change 41 to 45.5" in said
+
+
 def test_influence_adds_up_and_names_the_trials_of_the_drug(engine: ResponseEngine) -> None:
     treatments = [engine.treatment("alpha", 20.0), engine.treatment("placebo")]
     found = engine.influence("hba1c_change", treatments, COHORT, 26.0, np.array([1.0, -1.0]))

@@ -10,7 +10,7 @@ import pytest
 
 from knowledge.arms import EvidenceTable
 from knowledge.base import KnowledgeBase
-from knowledge.errors import InvalidInput, NoEvidence
+from knowledge.errors import ImpossibleDose, InvalidInput, NoEvidence
 from knowledge.schemas import (
     ArmRole,
     Baseline,
@@ -38,6 +38,8 @@ DRUGS = {
     "alpha": Drug(name="alpha", drug_class="first", dose_unit="mg", frequency="once daily"),
     "beta": Drug(name="beta", drug_class="second", dose_unit="mg", frequency="once daily"),
     "gamma": Drug(name="gamma", drug_class="third", dose_unit="mg", frequency="once daily"),
+    "delta": Drug(name="delta", drug_class="fourth", dose_unit="mg", frequency="once daily"),
+    "slim": Drug(name="slim", drug_class="fifth", dose_unit="mg", frequency="once weekly"),
 }
 
 
@@ -90,7 +92,30 @@ def evidence() -> tuple[TrialArm, ...]:
                         baseline=Baseline(hba1c=7.0 + 0.1 * index, age=55.0 + index, weight=80.0 + index, bmi=29.0 + 0.3 * index),
                     )
                 )  # fmt: skip
-    return tuple(rows)
+    return (*rows, *elsewhere(rows))
+
+
+def elsewhere(rows: list[TrialArm]) -> list[TrialArm]:
+    """Delta against smoking; slim against obesity in two doses, in %, and in kg in fewer trials."""
+    found = []
+    for row in (row for row in rows if row.endpoint == "nausea" and row.intervention in ("alpha", "placebo")):
+        other = {"intervention": "delta", "drug_class": "fourth"} if row.intervention == "alpha" else {}
+        trial = {"area": "smoking", "trial": f"QUIT {row.trial}", "baseline": Baseline(age=45.0), "tags": ()}
+        found.append(row.model_copy(update={**trial, **other}))
+    for row in (row for row in rows if row.endpoint == "weight_change" and row.intervention in ("alpha", "placebo")):
+        trial = {"area": "obesity", "trial": f"SLIM {row.trial}", "tags": ("no_diabetes",), "frequency": "once weekly"}
+        trial["baseline"] = Baseline(bmi=37.0, weight=104.0, age=46.0, hba1c=5.7)
+        index = int(row.trial.split()[1])
+        dose, n = (2.0, 100) if index % 8 == 0 else (1.0, 300)
+        other = {"n": n}
+        if row.intervention == "alpha":
+            other |= {"intervention": "slim", "drug_class": "fifth", "dose": dose, "arm": f"slim {dose:g}"}
+        found.append(
+            row.model_copy(update={**trial, **other, "endpoint": "weight_percent_change", "value": 2 * row.value})
+        )
+        if index < 2:
+            found.append(row.model_copy(update={**trial, **other}))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +238,74 @@ def test_a_drug_of_another_area_shows_what_it_was_studied_on(context: ToolContex
     found = by_id(simulate(context, treatment={"intervention": "gamma"}))
     assert {estimate.endpoint for estimate in found.values()} == {"steps"}
     assert not any(".share" in name for name in found)
+
+
+def test_a_drug_for_other_people_is_refused(context: ToolContext) -> None:
+    for endpoints in ([], ["nausea"]):
+        with pytest.raises(
+            NoEvidence, match=r"delta in this evidence base are in smoking, none in .*No archetype for smoking"
+        ):
+            simulate(context, treatment={"intervention": "delta"}, endpoints=endpoints)
+    with pytest.raises(NoEvidence, match="delta"):
+        compare(context, "alpha", "delta")
+
+
+def test_each_drug_is_shown_on_the_outcomes_of_its_own_area(context: ToolContext) -> None:
+    obesity = simulate(context, cohort={"persona_id": "obesity_adults"}, treatment={"intervention": "slim"})
+    assert {one.endpoint for one in obesity.estimates} == {"weight_percent_change"}
+    assert not any("carries over" in warning for warning in obesity.warnings)
+    adults = simulate(context, cohort={"persona_id": "adults"}, treatment={"intervention": "slim"})
+    assert any("trials of slim" in warning and "carries over" in warning for warning in adults.warnings)
+
+
+def test_weight_without_diabetes_has_one_model(context: ToolContext) -> None:
+    arguments = {
+        "treatment": {"intervention": "slim", "dose": 1},
+        "endpoints": ["weight_change", "weight_percent_change"],
+    }
+    result = simulate(context, cohort={"persona_id": "obesity_adults"}, **arguments)
+    assert {one.endpoint for one in result.estimates} == {"weight_percent_change"}
+    assert any("in % of body weight, not in kg" in assumption for assumption in result.assumptions)
+    diabetes = by_id(simulate(context, **arguments))
+    assert {one.endpoint for one in diabetes.values()} == set(arguments["endpoints"])
+    assert "weight_percent_change.share_loss_10" in diabetes
+    assert "weight_change.share_loss_10" not in diabetes
+
+
+def test_a_dose_left_out_is_the_most_studied_one(context: ToolContext) -> None:
+    result = simulate(context, cohort={"persona_id": "obesity_adults"}, treatment={"intervention": "slim"})
+    assert result.treatment == "slim 1 mg once weekly"
+    assert any("given to most participants" in assumption for assumption in result.assumptions)
+
+
+def test_schedules_nobody_studied_are_said(context: ToolContext) -> None:
+    obesity = {"persona_id": "obesity_adults"}
+    with pytest.raises(ImpossibleDose, match=r"once daily.*1 to 2 mg once weekly"):
+        simulate(context, cohort=obesity, treatment={"intervention": "slim", "dose": 1, "frequency": "once daily"})
+    split = {"intervention": "slim", "dose": 0.5, "frequency": "twice weekly"}
+    result = simulate(context, cohort=obesity, treatment=split)
+    assert result.treatment == "slim 1 mg once weekly"
+    assert any("slim twice weekly" in warning and "slim 1 mg once weekly" in warning for warning in result.warnings)
+
+
+def test_so_early_no_person_is_predicted(context: ToolContext) -> None:
+    result = simulate(context, horizon_weeks=0.5)
+    assert {one.of for one in result.estimates} == {Level.COHORT_MEAN}
+    assert any("0.5 weeks is earlier than any trial" in warning and "week 26" in warning for warning in result.warnings)
+    assert any("left out (HbA1c change; body-weight change)" in warning for warning in result.warnings)
+    later = simulate(context, horizon_weeks=13.0)
+    assert any(one.of is Level.SHARE for one in later.estimates)
+    assert not any("earlier" in warning for warning in later.warnings)
+
+
+def test_shares_stand_beside_those_on_the_comparator(context: ToolContext) -> None:
+    found = by_id(simulate(context))
+    for name in ("hba1c_change.share_fall", "weight_change.share_loss_5"):
+        share, control = found[name], found[f"{name}.control"]
+        assert (control.of, control.arm, control.unit) == (Level.SHARE, "placebo", "%")
+        assert control.quantity == share.quantity
+        assert control.point < share.point
+    assert not any(name.endswith("individual_range.control") for name in found)
 
 
 def test_same_request_same_numbers_and_the_view_matters(context: ToolContext) -> None:

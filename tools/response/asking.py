@@ -12,7 +12,7 @@ from personas.schemas import CohortSpec
 from tools.context import ToolContext
 from tools.response.engine import ResponseEngine
 from tools.response.estimates import EndpointResult, predict_endpoint
-from tools.response.reach import extrapolation_warnings
+from tools.response.reach import early_warnings, extrapolation_warnings
 from tools.response.relevance import Choice, choose_endpoints
 from tools.response.schemas import MissingEndpoint, TreatmentInput
 from tools.response.treatments import Treatment
@@ -94,9 +94,7 @@ def predict_endpoints(
     return results, tuple(missing)
 
 
-def assumptions_of(
-    engine: ResponseEngine, results: Sequence[EndpointResult], question: Question
-) -> tuple[str, ...]:
+def assumptions_of(engine: ResponseEngine, results: Sequence[EndpointResult], question: Question) -> tuple[str, ...]:
     """What was assumed, in full sentences."""
     found = [note for treatment in question.treatments for note in treatment.notes]
     found += question.choice.assumptions
@@ -132,4 +130,6 @@ def warnings_of(results: Sequence[EndpointResult], question: Question) -> tuple[
     said = dict.fromkeys(question.choice.warnings)
     said |= dict.fromkeys(warning for result in results for warning in result.predicted.warnings)
     outside = [(result.endpoint, item) for result in results for item in result.predicted.outside]
-    return (*said, *extrapolation_warnings(outside))
+    early = [(result.endpoint, result.predicted.early) for result in results if result.predicted.early is not None]
+    weeks = results[0].predicted.weeks if results else 0.0
+    return (*said, *early_warnings(early, weeks), *extrapolation_warnings(outside))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -23,7 +23,7 @@ from tools.response.fit import FitCache, MemoryFitCache, fit_prepared
 from tools.response.individuals import Individuals, individuals
 from tools.response.mixture import Prediction
 from tools.response.posterior import Posterior
-from tools.response.reach import Outside, outside_trials, trials_of, warnings_beyond
+from tools.response.reach import Early, Outside, areas_of, early, outside_trials, trials_of, warnings_beyond
 from tools.response.rows import ArmLookup, Row, select_rows
 from tools.response.schedules import StudiedDose, studied_doses
 from tools.response.treatments import Treatment, check_treatment
@@ -66,6 +66,7 @@ class EndpointPrediction:
     trials_of_drug, trials_of_class : by treatment; for controls the number of trials with a control arm.
     warnings : full sentences.
     outside : covariates for which the prediction is an extrapolation.
+    early : how far the prediction is before the first visits; None where it is not.
     """
 
     endpoint: Endpoint
@@ -76,6 +77,7 @@ class EndpointPrediction:
     trials_of_class: tuple[int, ...]
     warnings: tuple[str, ...]
     outside: tuple[Outside, ...] = ()
+    early: Early | None = None
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,7 @@ class ResponseEngine:
             trials_of_class=tuple(len(trials_of(rows, treatment, by_class=True)) for treatment in treatments),
             warnings=tuple(dict.fromkeys(warnings)),
             outside=outside_trials(prepared, designs[0].covariates),
+            early=early(prepared, weeks),
         )
 
     def designs(
@@ -335,14 +338,7 @@ class ResponseEngine:
 
     def areas_of(self, treatment: Treatment) -> dict[str, int]:
         """Number of trials by area, most first: of the drug; of its class where the drug itself has none."""
-        for key, wanted in (("intervention", treatment.name), ("drug_class", treatment.drug_class)):
-            found: dict[str, set[str]] = defaultdict(set)
-            for arm in self._shared.table.arms:
-                if getattr(arm, key) == wanted and not arm.arm_role.is_control:
-                    found[arm.area].add(arm.trial)
-            if found:
-                return {area: len(found[area]) for area in sorted(found, key=lambda area: (-len(found[area]), area))}
-        return {}
+        return areas_of(self._shared.table.arms, treatment)
 
     def endpoints_of(self, treatment: Treatment) -> tuple[str, ...]:
         """Endpoint ids of the vocabulary on which the view has a row of this treatment."""
@@ -363,15 +359,15 @@ class ResponseEngine:
         relatives = trials_of(rows, treatment, by_class=True)
         if len(relatives) >= MIN_CLASS_TRIALS:
             return [
-                f"No trial in this evidence base reports {label} with {treatment.name}; the prediction borrows from {len(relatives)} trials "
-                f"of other drugs of its class ({treatment.drug_class}), and its interval is wider for that."
+                f"No trial in this evidence base reports {label} with {treatment.name}; the prediction borrows from "
+                f"{len(relatives)} trials of other drugs of its class ({treatment.drug_class}), and its interval is wider for that."
             ]
         known = self.knowledge.vocabulary.endpoints
-        others = [known[name].label for name in self.endpoints_of(treatment)]
+        others = [known[name].label for name in self.endpoints_of(treatment) if self.trials(name, treatment)]
         hint = (
             f"For {treatment.name} there is evidence on: {', '.join(dict.fromkeys(others))}."
             if others
-            else f"There is no evidence on {treatment.name} at all under this evidence view."
+            else f"There is no evidence on {treatment.name} at all that can be used under this evidence view."
         )
         raise NoEvidence(
             f"No usable figure in this evidence base joins {treatment.name}, or two trials of its class "

@@ -14,7 +14,6 @@ from tools.response.confidence import calibrations
 from tools.response.engine import EndpointPrediction, Influence, ResponseEngine
 from tools.response.features import FloatArray
 from tools.response.fit import MODEL_VERSION
-from tools.response.reach import too_early_for_persons
 from tools.response.responders import Response, response_share, responses_of
 from tools.response.schemas import EvidenceWeight, MeasuredConfidence
 from tools.response.treatments import Treatment
@@ -114,7 +113,7 @@ def individual_estimates(
     person-to-person SD of the trials' ends does not hold.
     """
     endpoint, predicted = result.endpoint, result.predicted
-    if too_early_for_persons(engine.prepared(endpoint.endpoint_id), predicted.weeks):
+    if predicted.early is not None and predicted.early.persons:
         return []
     columns = patient_covariates(cohort, endpoint)
     spread = engine.individuals(

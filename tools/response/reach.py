@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,8 +44,8 @@ def trials_of(rows: Sequence[Row], treatment: Treatment, *, by_class: bool) -> s
 
 
 def warnings_beyond(prepared: Prepared, treatments: Sequence[Treatment], weeks: float) -> list[str]:
-    """Warnings about time beyond the evidence, and before it."""
-    warnings = _warnings_early(prepared, weeks)
+    """Warnings about time beyond the evidence."""
+    warnings = []
     for treatment in treatments:
         if treatment.drug_class is None:
             continue
@@ -61,31 +62,61 @@ def warnings_beyond(prepared: Prepared, treatments: Sequence[Treatment], weeks: 
     return warnings
 
 
-def first_visit(prepared: Prepared) -> float:
-    """Weeks of the earliest visit of the rows in use."""
-    return min(row.arm.weeks or prepared.typical_weeks for row in prepared.selection.rows)
+@dataclass(frozen=True)
+class Early:
+    """A prediction for a time before trials looked.
+
+    Attributes
+    ----------
+    first_visit : weeks of the earliest visit in the evidence.
+    before : the time is so much before it that nothing speaks about it.
+    persons : ranges of persons and shares of responders would rest on a spread seen much later only.
+    """
+
+    first_visit: float
+    before: bool
+    persons: bool
 
 
-def too_early_for_persons(prepared: Prepared, weeks: float) -> bool:
-    """Whether ranges of persons and shares of responders would rest on a spread seen much later only."""
-    return weeks < max(PERSONS_FROM_WEEKS, BEFORE_TIME * first_visit(prepared))
+def early(prepared: Prepared, weeks: float) -> Early | None:
+    """How early a time is; None where it is not."""
+    first = min(row.arm.weeks or prepared.typical_weeks for row in prepared.selection.rows)
+    before = weeks < BEFORE_TIME * first
+    spread = prepared.layout.starts_at_zero and prepared.selection.individual_sd is not None
+    persons = spread and (before or weeks < PERSONS_FROM_WEEKS)
+    return Early(first, before, persons) if before or persons else None
 
 
-def _warnings_early(prepared: Prepared, weeks: float) -> list[str]:
-    label, first = prepared.endpoint.label, first_visit(prepared)
-    warnings = []
-    if weeks < BEFORE_TIME * first:
-        warnings.append(
-            f"{weeks:.3g} weeks is earlier than any trial in this evidence base looked at {label}: the first visit is at "
-            f"{first:.3g} weeks."
+def early_warnings(early: Sequence[tuple[Endpoint, Early]], weeks: float) -> tuple[str, ...]:
+    """Sentences about endpoints that are predicted for a time before trials looked."""
+    sentences = []
+    before = dict.fromkeys(
+        f"{endpoint.label} from week {item.first_visit:.3g}" for endpoint, item in early if item.before
+    )
+    if before:
+        sentences.append(
+            f"{weeks:.3g} weeks is earlier than any trial in this evidence base looked ({'; '.join(before)}): read the "
+            "figures as the start of a curve, not as something that was seen."
         )
-    persons = prepared.layout.starts_at_zero and prepared.selection.individual_sd is not None
-    if persons and too_early_for_persons(prepared, weeks):
-        warnings.append(
-            f"Ranges of single persons and shares of responders are left out for {label}: so early, nothing published in "
-            "this evidence base says how much persons differ."
+    persons = dict.fromkeys(endpoint.label for endpoint, item in early if item.persons)
+    if persons:
+        sentences.append(
+            f"Ranges of single persons and shares of responders are left out ({'; '.join(persons)}): nothing in this "
+            "evidence base says how much persons differ so early."
         )
-    return warnings
+    return tuple(sentences)
+
+
+def areas_of(arms: Sequence[TrialArm], treatment: Treatment) -> dict[str, int]:
+    """Number of trials by area, most first: of the drug; of its class where the drug itself has none."""
+    for key, wanted in (("intervention", treatment.name), ("drug_class", treatment.drug_class)):
+        found: dict[str, set[str]] = defaultdict(set)
+        for arm in arms:
+            if getattr(arm, key) == wanted and not arm.arm_role.is_control:
+                found[arm.area].add(arm.trial)
+        if found:
+            return {area: len(found[area]) for area in sorted(found, key=lambda area: (-len(found[area]), area))}
+    return {}
 
 
 @dataclass(frozen=True)
@@ -112,8 +143,7 @@ def outside_trials(prepared: Prepared, covariates: Mapping[str, float | None]) -
         if name in ("year", "log_weeks") or value is None:
             continue
         if name in SHARES:
-            percent = [100.0 * number for number in (value, scale.low, scale.high)]
-            found.append(Outside(SHARES[name], "%", *percent, share=True))
+            found.append(Outside(SHARES[name], "%", 100.0 * value, 100.0 * scale.low, 100.0 * scale.high, True))
             continue
         attribute = prepared.endpoint.baseline if name == "baseline" else name
         info = attribute_info(attribute)

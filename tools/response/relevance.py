@@ -68,7 +68,7 @@ def choose_endpoints(
     """
     ids = tuple(dict.fromkeys(engine.knowledge.vocabulary.endpoint(name).endpoint_id for name in asked))
     actives = [treatment for treatment in treatments if treatment.drug_class is not None]
-    own = _areas_like(cohort)
+    own, marked = {cohort.persona.area}, _marked_areas(cohort)
     warnings = []
     for treatment in actives:
         studied = engine.areas_of(treatment)
@@ -77,13 +77,17 @@ def choose_endpoints(
         words = _listed([area_words(area) for area in studied])
         where = f"The trials of {treatment.name} in this evidence base are in {words}"
         near = NEAR.get(cohort.persona.area, frozenset()) & set(studied)
-        if not ids and not near:
-            raise NoEvidence(f"{where}, none in people like this cohort ({cohort.label}).", _hint(studied, archetype_areas))
+        if marked & set(studied):
+            continue
+        if not near:
+            raise NoEvidence(
+                f"{where}, none in people like this cohort ({cohort.label}).", _hint(studied, archetype_areas)
+            )
         warnings.append(f"{where}, none in people like this cohort: the prediction carries over from there.")
     if not actives:
         return Choice(ids or tuple(name for name in (HBA1C,) if name in engine.knowledge.vocabulary.endpoints), "")
     active = actives[0]
-    area = _area(engine.areas_of(active), own, NEAR.get(cohort.persona.area, frozenset()))
+    area = _area(engine.areas_of(active), own, marked | NEAR.get(cohort.persona.area, frozenset()))
     if ids:
         return _one_weight(engine, active, ids, area, cohort, tuple(warnings))
     return Choice(_unasked(engine, active, area, cohort), area, warnings=tuple(warnings))
@@ -105,15 +109,21 @@ def _unasked(engine: ResponseEngine, active: Treatment, area: str, cohort: Cohor
     of_drug = {name: len(engine.trials(name, active)) for name in wanted}
     alike = {name: len(engine.trials(name, active, diabetes=diabetes)) for name in wanted}
     # Trials in people like the cohort (with or without diabetes) decide, where there are any on a main outcome.
-    trials = alike if any(alike.get(name) for name in main) else of_drug
+    trials = {name: alike[name] if name in main else of_drug[name] for name in wanted}
+    if not any(alike.get(name) for name in main):
+        trials = of_drug
     if not any(trials.get(name) for name in main):
         best = _most_studied_benefit(engine, active, area)
         if best is not None:
             trials = {best[0]: best[1], **{name: of_drug[name] for name in HARMS if name in known}}
         elif not any(trials.values()):
             return _borrowed(engine, active, main)
-    need = ENOUGH_TRIALS if max(trials.values()) >= ENOUGH_TRIALS else 1
-    chosen = [name for name, count in trials.items() if count >= need]
+    benefits = [count for name, count in trials.items() if name not in HARMS and count]
+    # Where one trial is all there is on benefit or harm, one has to do.
+    need = min(ENOUGH_TRIALS, max(benefits or trials.values()))
+    chosen = [
+        name for name, count in trials.items() if count >= (ENOUGH_TRIALS if name in HARMS and benefits else need)
+    ]
     weights = [name for name in WEIGHT if name in chosen]
     drop = set(weights) - {max(weights, key=lambda name: trials[name])} if weights else set()
     return tuple(name for name in chosen if name not in drop)
@@ -138,7 +148,8 @@ def _borrowed(engine: ResponseEngine, active: Treatment, main: Sequence[str]) ->
     named = list(dict.fromkeys(known[name].label for name in engine.endpoints_of(active)))
     if not named:
         raise NoEvidence(
-            f"No trial of {active.name} is in this evidence base.", "Ask about another drug, or widen the evidence view."
+            f"No trial of {active.name} is in this evidence base.",
+            "Ask about another drug, or widen the evidence view.",
         )
     raise NoEvidence(
         f"The trials of {active.name} in this evidence base report {_listed(named)}, but no figure that this engine can "
@@ -172,10 +183,9 @@ def _one_weight(
     return Choice(ids, area, warnings=warnings)
 
 
-def _areas_like(cohort: Cohort) -> set[str]:
-    """Areas whose trials are in people like the cohort: its archetype's own, and those that most of it belong to."""
-    marked = {area for attribute, area in MARKS.items() if (cohort.mean(attribute) or 0.0) >= 0.5}
-    return {cohort.persona.area, *marked}
+def _marked_areas(cohort: Cohort) -> frozenset[str]:
+    """Areas that most people of the cohort belong to by what else they have."""
+    return frozenset(area for attribute, area in MARKS.items() if (cohort.mean(attribute) or 0.0) >= 0.5)
 
 
 def _area(studied: Mapping[str, int], own: Collection[str], near: Collection[str]) -> str:

@@ -11,6 +11,19 @@ from knowledge.schemas import Drug, TrialArm
 from tools.response.doses import BEYOND_EVIDENCE, FREQUENCIES, convert_dose
 from tools.response.rows import ArmLookup
 
+# Other words for a schedule in a question; a total per day or week is one administration of it.
+ALIASES = {
+    "per day": "once daily", "a day": "once daily", "daily total": "once daily", "every day": "once daily",
+    "qd": "once daily", "od": "once daily", "bid": "twice daily", "tid": "three times daily",
+    "per week": "once weekly", "a week": "once weekly", "every week": "once weekly", "qw": "once weekly",
+}  # fmt: skip
+
+
+def read_schedule(frequency: str) -> str:
+    """A schedule as asked for, in the words of the vocabulary where they are known."""
+    text = " ".join(frequency.casefold().split())
+    return ALIASES.get(text, text)
+
 
 @dataclass(frozen=True)
 class StudiedDose:
@@ -47,9 +60,7 @@ def studied_doses(arms: Iterable[TrialArm], drug: Drug, lookup: ArmLookup) -> tu
         if given is None or amount is None or (frequency not in FREQUENCIES and frequency != drug.frequency):
             continue
         participants = lookup.with_size(arm).n or 0
-        found.append(
-            StudiedDose(given, frequency, amount, arm.area, arm.trial, arm.arm, arm.endpoint, participants)
-        )
+        found.append(StudiedDose(given, frequency, amount, arm.area, arm.trial, arm.arm, arm.endpoint, participants))
     return tuple(found)
 
 
@@ -88,7 +99,6 @@ def check_schedule(drug: Drug, dose: float, unit: str, frequency: str, studied: 
     ------
     ImpossibleDose : on this very schedule nobody has given two thirds of the dose.
     """
-    frequency = " ".join(frequency.casefold().split())
     times, usual = FREQUENCIES.get(frequency), FREQUENCIES.get(drug.frequency)
     if not frequency or frequency == drug.frequency or (times is not None and times == usual):
         return drug.frequency

@@ -41,11 +41,11 @@ def simulate_treatment_response(request: SimulateResponseInput, context: ToolCon
     For each endpoint, in its own unit (HbA1c in %-points, weight in kg or %, harms in % of people) at `horizon_weeks`:
     the mean that a new trial in this cohort would report with treatment, with the comparator, and their difference,
     each with a 90 % predictive interval that includes trial-to-trial differences; the range of individuals and shares
-    of responders beside those on the comparator; and the published arms that carry the prediction. Doses are per administration. Method: hierarchical
-    model-based meta-analysis (Mandema et al 2011) with heterogeneity integrated over, predictive intervals after
-    Higgins, Thompson and Spiegelhalter 2009, heterogeneity priors of Turner et al 2015 and Rhodes et al 2015. A drug
-    without evidence on an endpoint borrows from its class, with a warning; a dose nobody has given is refused, and so is
-    a drug whose trials are all in people of another kind.
+    of responders beside those on the comparator; and the published arms that carry the prediction. Doses are per
+    administration. Method: hierarchical model-based meta-analysis (Mandema et al 2011) with heterogeneity integrated
+    over, predictive intervals after Higgins, Thompson and Spiegelhalter 2009, heterogeneity priors of Turner et al 2015
+    and Rhodes et al 2015. A drug without evidence on an endpoint borrows from its class, with a warning; a dose nobody
+    has given is refused, and so is a drug whose trials are all in people of another kind.
     """
     engine = engine_for(context.knowledge, context.view)
     inputs = (request.treatment, request.comparator or TreatmentInput(intervention="placebo"))

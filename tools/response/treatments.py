@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from knowledge.errors import InvalidInput
 from knowledge.vocabulary import Vocabulary
 from tools.response.doses import FREQUENCIES, DoseRange, check_dose
-from tools.response.schedules import StudiedDose, check_schedule, most_studied, schedules_text
+from tools.response.schedules import StudiedDose, check_schedule, most_studied, read_schedule, schedules_text
 
 # Classes that give nothing of their own.
 CONTROL_CLASSES = frozenset({"placebo", "no treatment", "usual care"})
@@ -81,7 +81,7 @@ def check_treatment(
         why = "given to most participants" if taken.participants else "studied most"
         note = f"No dose was stated for {drug.name}; the dose that was {why} in the trials is taken, {label}."
         return Treatment(drug.name, label, drug.drug_class, taken.amount, taken.amount / studied.reference, (note,))
-    asked = " ".join(frequency.casefold().split()) or drug.frequency
+    asked = read_schedule(frequency) or drug.frequency
     schedule = check_schedule(drug, dose, unit or drug.dose_unit, asked, schedules)
     amount = check_dose(drug, dose, unit, asked, studied)
     ratio = amount / studied.reference if studied is not None else 1.0
