@@ -29,7 +29,7 @@ def recall(ranking: Sequence[str], relevant: Set[str], k: int) -> float:
     A document that is ranked twice counts once, at its first rank.
     """
     _check(relevant, k)
-    return len(relevant.intersection(_first(ranking, k))) / len(relevant)
+    return len(relevant & set(_first(ranking, k))) / len(relevant)
 
 
 def ndcg(ranking: Sequence[str], relevant: Set[str], k: int) -> float:
