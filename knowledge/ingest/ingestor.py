@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from knowledge.embedding import Embedder
 
 PARSERS: Final = 1  # raise it when a parser reads more than before: unchanged files are then read again
-EMBEDDED_AT_ONCE: Final = 256  # passages whose vectors are written together, about two seconds of work
+EMBEDDED_AT_ONCE: Final = 512  # passages whose vectors are written together: some ten seconds of work
 Progress = Callable[[float, str], None]
 Acknowledge = Callable[[FileReport], None]
 
