@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assistant.ledger import Ledger
 from assistant.service import Assistant, Parts
@@ -56,8 +57,8 @@ def build_assistant(
         Shipped data is wrong.
     """
     settings = settings or load_settings()
-    owner: Any = DataDirLock(settings.data_dir)
-    owner.__enter__()
+    owner = ExitStack()
+    owner.enter_context(DataDirLock(settings.data_dir))
     try:
         library = read_library(settings.data_dir)
         knowledge = load_knowledge(extra_arms=library.arms, extra_sources=library.sources)
@@ -69,13 +70,15 @@ def build_assistant(
             from knowledge.retrieval import LiteratureRetriever
 
             built = (settings.data_dir / "index" / "manifest.json").exists()
-            return LiteratureRetriever.open(
+            opened = LiteratureRetriever.open(
                 knowledge,
                 settings.data_dir,
                 model=settings.embedder,
                 exact_below=EXACT_BELOW if one_question and built else 0,
                 progress=_silent if built or progress is None else progress,
             )
+            owner.callback(opened.close)
+            return opened
 
         @lru_cache(maxsize=1)
         def chat_model() -> BaseChatModel:
@@ -102,5 +105,5 @@ def build_assistant(
             )
         )
     except BaseException:
-        owner.__exit__(None, None, None)
+        owner.close()
         raise

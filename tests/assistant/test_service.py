@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from assistant.bootstrap import build_assistant
 from assistant.grounding import facts_from, untraceable
 from assistant.schemas import Question, Status
 from assistant.service import Assistant
+from assistant.settings import load_settings
 from knowledge.errors import EmptyQuestion, QuestionTooLong
 from knowledge.schemas import EvidenceView
 
@@ -78,3 +85,12 @@ def test_an_injected_instruction_changes_no_tool_call(assistant: Assistant) -> N
     assert [(s.tool, s.ok) for s in plain.steps] == [(s.tool, s.ok) for s in injected.steps]
     assert plain.estimates == injected.estimates
     assert injected.status is Status.ANSWERED
+
+
+def test_a_closed_assistant_gives_the_data_directory_back(copy_of_store: Callable[[], Path]) -> None:
+    folder = copy_of_store()
+    with build_assistant(load_settings(data_dir=folder)) as built:
+        built.run_tool("search_literature", {"query": "adherence"})
+    command = [sys.executable, "-c", "import sys; from pathlib import Path; from knowledge.lock import DataDirLock\n"
+               "with DataDirLock(Path(sys.argv[1])): print('held')", str(folder)]  # fmt: skip
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip() == "held"
