@@ -28,7 +28,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE sources_2 (
         source_id TEXT NOT NULL,
         origin TEXT NOT NULL,
-        owner TEXT NOT NULL,
+        owner TEXT NOT NULL DEFAULT 'local',
         content TEXT NOT NULL,
         described INTEGER NOT NULL DEFAULT 1,
         PRIMARY KEY (source_id, origin, owner)
@@ -36,7 +36,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE passages_2 (
         passage_id TEXT NOT NULL,
         origin TEXT NOT NULL,
-        owner TEXT NOT NULL,
+        owner TEXT NOT NULL DEFAULT 'local',
         source_id TEXT NOT NULL,
         position INTEGER NOT NULL,
         text_hash TEXT NOT NULL,

@@ -52,9 +52,10 @@ class Catalogue:
             self._levels[passage.source_id] = Level.ABSTRACT
         self.add_passages(library.passages())
 
-    def find(self, pmid: str, doi: str) -> str:
-        """Id of the source with this PMID, else with this DOI; empty when there is none."""
-        return (self._pmids.get(pmid, "") if pmid else "") or (self._dois.get(doi.casefold(), "") if doi else "")
+    def find(self, pmid: str, doi: str) -> Source | None:
+        """The source with this PMID, else with this DOI; None when there is neither."""
+        found = self._pmids.get(pmid, "") or self._dois.get(doi.casefold(), "")
+        return self.source(found) if found else None
 
     def source(self, source_id: str) -> Source | None:
         """The source as it is known, shipped or imported."""

@@ -12,7 +12,7 @@ from knowledge.ingest.arm_table import ArmRow
 from knowledge.ingest.catalogue import Catalogue, short_hash, slug
 from knowledge.ingest.library import OwnSource
 from knowledge.ingest.publications import Outcome, Publisher
-from knowledge.ingest.records import REGISTRY_ID, Record, doi_of, pmid_of, publication_date
+from knowledge.ingest.records import Record, doi_of, pmid_of, publication_date, registry_ids_in
 from knowledge.merging import FigureKey, KnownFigures
 from knowledge.schemas import Design, Seen, Source, TrialArm
 from knowledge.tables import AREAS
@@ -95,6 +95,7 @@ class ArmTaker:
         elif before is None:
             return True
         elif before.value == arm.value:
+            outcome.additions.known.add(before.source_id)
             outcome.duplicate(f"{arm.trial}, {arm.arm}, {arm.endpoint} is already there as {before.row_id}")
         else:
             report(
@@ -122,9 +123,8 @@ class ArmTaker:
                 report(ours, f"'{row.source[ours][:60]}' is none")
                 return None
         known = self._catalogue.find(pmid, doi)
-        if known:
-            return self._catalogue.source(known)
-        registry_ids = tuple(REGISTRY_ID.findall(row.cells["registry_id"]))
+        if known is not None:
+            return known
         record = Record(
             title=row.source["title"] or f"{trial}: trial arms of {file}",
             line=row.row,
@@ -133,7 +133,7 @@ class ArmTaker:
             published=published,
             pmid=pmid,
             doi=doi,
-            registry_ids=registry_ids,
+            registry_ids=registry_ids_in(row.cells["registry_id"]),
             design=Design.RCT,
             seen=Seen.SECONDARY,
             trial=trial,

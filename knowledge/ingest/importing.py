@@ -94,7 +94,7 @@ class ImportRun:
             outcome.notes += table.notes
             old = self._forget(file.name)
             # Row ids must differ between files of one name, and stay the same when a file is corrected.
-            row_stem = f"user-{slug(stem)[:40]}-{short_hash(file.name)[:6]}"
+            row_stem = f"user-{slug(stem)[:40]}-{short_hash(file.name)[:8]}"
             self._arms.take(table.rows, shown(file.path.name), row_stem, file.name, outcome, faults)
         else:
             records = read_documents(file.content, file.path, file.file_format, file.encoding, faults)
@@ -118,9 +118,8 @@ class ImportRun:
         """Take what the file had brought out of what is known."""
         old = self._library.belongings(name)
         if old is not None:
-            touched = {passage_id.partition("#")[0] for passage_id in old.passages} - old.sources.keys()
             left: dict[str, list[Passage]] = {}
-            for passage in self._library.passages(touched):
+            for passage in self._library.passages(old.touched - old.sources.keys()):
                 if passage.passage_id not in old.passages:
                     left.setdefault(passage.source_id, []).append(passage)
             self._catalogue.forget(old, left)

@@ -13,7 +13,6 @@ from xml.etree.ElementTree import Element
 from knowledge.faults import Fault
 from knowledge.ingest.designs import is_retracted
 from knowledge.ingest.records import (
-    REGISTRY_ID,
     Block,
     Record,
     Section,
@@ -22,6 +21,7 @@ from knowledge.ingest.records import (
     earliest,
     pmid_of,
     publication_date,
+    registry_ids_in,
 )
 from knowledge.ingest.xml_text import SEPARATORS, child_text, text_of
 from knowledge.schemas import Seen
@@ -72,7 +72,7 @@ def parse_jats_article(element: Element, line: int, name: str, faults: list[Faul
         published=earliest(*(_date(one) for one in meta.findall("pub-date"))),
         pmid=pmid_of(ids.get("pmid", "")),
         doi=doi_of(ids.get("doi", "")),
-        registry_ids=tuple(dict.fromkeys(REGISTRY_ID.findall(_all_text(abstract)))),
+        registry_ids=registry_ids_in("", _all_text(abstract)),
         publication_types=tuple(filter(None, types)),
         seen=Seen.FULL_TEXT if sections else Seen.ABSTRACT,
         retracted=notice or "retraction-forward" in related or is_retracted(types, title),

@@ -31,6 +31,12 @@ class Belongings:
     passages: frozenset[str] = frozenset()
     arms: Mapping[str, TrialArm] = field(default_factory=dict)
 
+    @property
+    def touched(self) -> set[str]:
+        """Ids of the sources that lose something."""
+        of_passages = {passage_id.partition("#")[0] for passage_id in self.passages}
+        return {*self.sources, *of_passages, *(arm.source_id for arm in self.arms.values())}
+
 
 @dataclass
 class Additions:
@@ -230,7 +236,7 @@ class Library:
             database,
             "UPDATE imports SET content_hash = '' WHERE owner = ? AND import_id IN"
             " (SELECT import_id FROM import_rows WHERE kind = 'known' AND row_key = ?)",
-            [(own, key) for key in old.sources],
+            [(own, key) for key in old.touched],
         )
 
     def _add(self, database: sqlite3.Connection, import_id: int, additions: Additions) -> None:

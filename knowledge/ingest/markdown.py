@@ -7,7 +7,16 @@ from typing import Any, Final
 
 from knowledge.errors import LiteratureError
 from knowledge.ingest.designs import is_retracted
-from knowledge.ingest.records import REGISTRY_ID, Block, Record, Section, author_line, doi_of, pmid_of, publication_date
+from knowledge.ingest.records import (
+    Block,
+    Record,
+    Section,
+    author_line,
+    doi_of,
+    pmid_of,
+    publication_date,
+    registry_ids_in,
+)
 from knowledge.ingest.text import clean, shortened
 from knowledge.ingest.user_yaml import read_user_yaml
 from knowledge.schemas import Design, Seen
@@ -77,7 +86,7 @@ def _metadata(front: dict[str, Any], title: str, name: str) -> dict[str, Any]:
         "published": publication_date(*parts),
         "pmid": pmid_of(_text(front, "pmid")),
         "doi": doi_of(_text(front, "doi")),
-        "registry_ids": tuple(REGISTRY_ID.findall(_text(front, "registry_id"))),
+        "registry_ids": registry_ids_in(_text(front, "registry_id")),
         "trial": clean(_text(front, "trial")),
         "area": _text(front, "area"),
         "tags": tuple(_list(front, "tags")),

@@ -15,7 +15,6 @@ from knowledge.errors import LiteratureError
 from knowledge.faults import Fault
 from knowledge.ingest.designs import is_retracted
 from knowledge.ingest.records import (
-    REGISTRY_ID,
     Record,
     Section,
     author_line,
@@ -24,6 +23,7 @@ from knowledge.ingest.records import (
     medline_date,
     pmid_of,
     publication_date,
+    registry_ids_in,
     section,
 )
 from knowledge.ingest.text import clean
@@ -132,7 +132,6 @@ def _record(fields: _Fields) -> Record | None:
     ) or publication_date(first("EDAT", "CRDT")[:4])
     dois = [value for tag in ("LID", "AID") for value in values.get(tag, ()) if value.rstrip().endswith("[doi]")]
     noticed = "; ".join(values.get("ROF", ()))
-    registered = " ".join((*values.get("SI", ()), first("AB")))
     return Record(
         title=title.rstrip(".") or f"PMID {pmid}",
         sections=abstract_sections(first("AB", "OAB")),
@@ -142,7 +141,7 @@ def _record(fields: _Fields) -> Record | None:
         published=published,
         pmid=pmid,
         doi=doi_of(dois[0]) if dois else "",
-        registry_ids=tuple(dict.fromkeys(REGISTRY_ID.findall(registered))),
+        registry_ids=registry_ids_in(" ".join(values.get("SI", ())), first("AB")),
         publication_types=types,
         seen=Seen.ABSTRACT,
         retracted=bool(values.get("RIN")) or bool(noticed) or is_retracted(types, title),

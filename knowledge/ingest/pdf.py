@@ -16,7 +16,7 @@ from typing import Any, Final
 from knowledge.errors import LiteratureError
 from knowledge.ingest.designs import is_retracted
 from knowledge.ingest.headings import heading_of, is_back_matter
-from knowledge.ingest.records import REGISTRY_ID, Block, Record, Section, doi_of
+from knowledge.ingest.records import Block, Record, Section, doi_of, registry_ids_in
 from knowledge.ingest.sentences import split_sentences
 from knowledge.ingest.text import clean, join_lines, shortened
 from knowledge.schemas import Seen
@@ -66,7 +66,7 @@ def parse_pdf(content: bytes, name: str, stem: str) -> Record:
         line=0,
         authors=clean(info.get("/Author", ""))[:200],
         doi=doi_of(stated) or _only_doi(first_page),
-        registry_ids=tuple(dict.fromkeys(REGISTRY_ID.findall(" ".join(" ".join(page) for page in lines[:2])))),
+        registry_ids=registry_ids_in("", " ".join(" ".join(page) for page in lines[:2])),
         seen=Seen.FULL_TEXT,
         retracted=is_retracted((), title),
     )

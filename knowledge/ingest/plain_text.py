@@ -6,7 +6,7 @@ from typing import Final
 
 from knowledge.ingest.designs import is_retracted
 from knowledge.ingest.headings import heading_of, is_back_matter
-from knowledge.ingest.records import REGISTRY_ID, Block, Record, Section
+from knowledge.ingest.records import Block, Record, Section, registry_ids_in
 from knowledge.ingest.text import clean, join_lines, shortened
 
 _TITLE_CHARACTERS: Final = 200
@@ -28,7 +28,7 @@ def parse_text(text: str, stem: str) -> Record:
         title=shortened(title, _TITLE_CHARACTERS),
         sections=tuple(_sections(lines, begin)),
         line=1,
-        registry_ids=tuple(dict.fromkeys(REGISTRY_ID.findall(text[:20_000]))),
+        registry_ids=registry_ids_in("", text[:20_000]),
         retracted=is_retracted((), title),
     )
 

@@ -91,7 +91,7 @@ class Publisher:
             return
         retracts = self._retract(record, outcome)
         known = self._catalogue.find(record.pmid, record.doi)
-        if known:
+        if known is not None:
             self._join(record, known, chunks, file, outcome)
             return
         holder = self._catalogue.holder(one.text for one in chunks)
@@ -132,7 +132,7 @@ class Publisher:
                 registry_id=next(iter(record.registry_ids), ""),
                 seen=record.seen,
                 retracted=record.retracted or self._catalogue.is_retracted(record.pmid, record.doi),
-                note="; ".join(filter(None, (record.note, note))),
+                note=note,
                 area=record.area if record.area in AREAS else self._area or self.area_of(drugs),
             )
         except ValidationError as error:
@@ -157,12 +157,10 @@ class Publisher:
         counts = Counter(self._areas[drug] for drug in drugs if drug in self._areas and drug not in _NOT_TREATMENTS)
         return max(sorted(counts), key=counts.__getitem__, default="")
 
-    def _join(self, record: Record, source_id: str, chunks: list[Chunk], file: str, outcome: Outcome) -> None:
+    def _join(self, record: Record, known: Source, chunks: list[Chunk], file: str, outcome: Outcome) -> None:
         """A publication that is known: add what the record has and the library has not."""
-        known = self._catalogue.source(source_id)
+        source_id = known.source_id
         own = self._catalogue.own.get(source_id)
-        if known is None:
-            raise KeyError(source_id)
         current = own or OwnSource(known, described=True)
         changed = current.source
         level = Level.FULL_TEXT if record.seen is Seen.FULL_TEXT else Level.ABSTRACT
@@ -208,17 +206,16 @@ class Publisher:
         outcome.additions.retracts |= keys
         self._catalogue.retracts |= keys
         for key in sorted(keys):
-            source_id = self._catalogue.find("" if "/" in key else key, key if "/" in key else "")
-            known = self._catalogue.source(source_id) if source_id else None
+            known = self._catalogue.find("" if "/" in key else key, key if "/" in key else "")
             if known is None or known.retracted:
                 continue
-            own = self._catalogue.own.get(source_id)
+            own = self._catalogue.own.get(known.source_id)
             if own is not None and own.source.retracted:
                 continue
             current = own or OwnSource(known, described=True)
             marked = current.source.model_copy(update={"retracted": True})
             self.add_source(OwnSource(marked, current.described), outcome, new=own is None)
-            outcome.notes.append(f"{source_id} was retracted, as a notice in this file says.")
+            outcome.notes.append(f"{known.source_id} was retracted, as a notice in this file says.")
         return keys
 
     def _add_passages(self, record: Record, source: Source, chunks: list[Chunk], outcome: Outcome) -> None:

@@ -12,7 +12,6 @@ from knowledge.faults import Fault
 from knowledge.ingest.designs import is_retracted
 from knowledge.ingest.medline import abstract_sections
 from knowledge.ingest.records import (
-    REGISTRY_ID,
     Record,
     Section,
     author_line,
@@ -21,6 +20,7 @@ from knowledge.ingest.records import (
     medline_date,
     pmid_of,
     publication_date,
+    registry_ids_in,
     section,
 )
 from knowledge.ingest.xml_text import child_text, text_of
@@ -113,4 +113,4 @@ def _registry_ids(article: Element) -> tuple[str, ...]:
     numbers = " ".join(
         text_of(one) for one in article.findall("DataBankList/DataBank/AccessionNumberList/AccessionNumber")
     )
-    return tuple(dict.fromkeys(REGISTRY_ID.findall(numbers)))
+    return registry_ids_in(numbers, child_text(article, "Abstract"))

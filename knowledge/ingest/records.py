@@ -69,7 +69,6 @@ class Record:
     trial: str = ""
     tags: tuple[str, ...] = ()
     area: str = ""
-    note: str = ""
     bibliographic: bool = False
 
 
@@ -99,6 +98,13 @@ def doi_of(text: str) -> str:
     while doi.endswith((")", "]")) and doi.count(doi[-1]) > doi.count({")": "(", "]": "["}[doi[-1]]):
         doi = doi[:-1].rstrip(".,;:'")
     return doi
+
+
+def registry_ids_in(stated: str, text: str = "") -> tuple[str, ...]:
+    """Registry ids that a record states; else the one in its text, unless that names several: a review does."""
+    found = tuple(dict.fromkeys(REGISTRY_ID.findall(stated)))
+    of_text = tuple(dict.fromkeys(REGISTRY_ID.findall(text)))
+    return found or (of_text if len(of_text) == 1 else ())
 
 
 def publication_date(year: str | int, month: str | int = "", day: str | int = "") -> str:

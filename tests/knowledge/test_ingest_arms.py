@@ -281,6 +281,17 @@ def test_a_figure_that_was_imported_twice_counts_once_and_must_agree(desk: Desk)
     assert "c.csv:2: mean: -1.7 is not the -1.5 of the same figure in user-a-" in c.faults[0]
 
 
+def test_a_figure_comes_back_from_the_second_table_when_the_first_is_forgotten(desk: Desk) -> None:
+    first = desk.table({**ROW, "pmid": "555"}, name="a.csv")
+    desk.table({**ROW, "pmid": "555"}, name="b.csv")
+    (desk.library / "notes.md").write_text(f"---\npmid: 555\n---\n{'Semaglutide was liked by all who took it. ' * 9}")
+    with open_ingestor(desk.data_dir, desk.base) as ingestor:
+        assert ingestor.import_paths([desk.library]).arms == 1
+        ingestor.forget([first])
+        assert ingestor.library.arms() == ()
+        assert ingestor.import_paths([desk.library / "b.csv"]).arms == 1
+
+
 def test_studies_that_only_have_a_number_are_those_of_their_table(desk: Desk) -> None:
     desk.table({**ROW, "study": "1"}, name="a.csv")
     desk.table({**ROW, "study": "1", "mean": "-1.2"}, name="b.csv")

@@ -160,6 +160,16 @@ def test_medline(newline: str) -> None:
     assert notice.published == "2016-12"
 
 
+def test_a_review_that_names_several_trials_is_of_none_of_them() -> None:
+    def ids(*fields: str) -> tuple[str, ...]:
+        (record,) = read("\n".join(("PMID- 1", "TI  - A title", *fields)), "x.nbib", FileFormat.MEDLINE)
+        return record.registry_ids
+
+    assert ids("AB  - Text on NCT00000001 and NCT00000002.") == ()
+    assert ids("AB  - Text (NCT00000001).") == ("NCT00000001",)
+    assert ids("AB  - Text on NCT00000001.", "SI  - ClinicalTrials.gov/NCT00000002") == ("NCT00000002",)
+
+
 def test_medline_saved_as_text_is_known_by_its_first_line(tmp_path: Path) -> None:
     from knowledge.ingest.files import detect_format
 
