@@ -15,6 +15,7 @@ import typer
 
 from knowledge.errors import CohortTwinError, InvalidInput
 from ui.cli_evidence import evidence_app
+from ui.cli_personas import personas_app
 from ui.console import JsonFlag, open_assistant, write, write_json
 
 app = typer.Typer(
@@ -25,7 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-personas_app = typer.Typer(help="The cohorts: tree and profiles.", no_args_is_help=True)
 runs_app = typer.Typer(help="The run ledger: list, show, replay, verify.", no_args_is_help=True)
 app.add_typer(personas_app, name="personas")
 app.add_typer(runs_app, name="runs")
@@ -119,36 +119,6 @@ def _arguments(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput("The arguments must be a JSON object.", 'For example: --json \'{"query": "adherence"}\'')
     return value
-
-
-@personas_app.command("tree")
-def personas_tree(as_json: JsonFlag = False) -> None:
-    """The family tree of archetypes."""
-    with open_assistant() as assistant:
-        tree = assistant.persona_tree()
-    if as_json:
-        write_json([node.model_dump(mode="json") for node in tree])
-        return
-
-    def show(nodes: Any, depth: int) -> None:
-        for node in nodes:
-            write(f"{'  ' * depth}{node.id}  {node.name}")
-            show(node.children, depth + 1)
-
-    show(tree, 0)
-
-
-@personas_app.command("show")
-def personas_show(persona_id: str, as_json: JsonFlag = False) -> None:
-    """One archetype: who they are, with the source or assumption behind each value."""
-    with open_assistant() as assistant:
-        persona = assistant.persona(persona_id)
-    if as_json:
-        write_json(persona.model_dump(mode="json", exclude_none=True))
-        return
-    from ui.terminal import print_persona
-
-    print_persona(persona)
 
 
 @app.command()
