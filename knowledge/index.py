@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from knowledge.embedding import BULK, Embedder, warn_rebuild
+from knowledge.embedding import Embedder, warn_rebuild
 from knowledge.errors import StoreError
 from knowledge.schemas import Passage
 from knowledge.store import Store, embedded_text, text_hash
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MANIFEST: Final = "manifest.json"
-FORMAT: Final = 1
+FORMAT: Final = 2
 COLLECTION: Final = "passages"
 BATCH: Final = 5000  # Chroma refuses more than 5461
-EF_SEARCH: Final = 200  # recall 1.0 on 10,000 real texts, where the default of 100 missed some
+# With Chroma's defaults of 100 each, 1 in 100 of the 10 nearest among 10,000 real texts was missed; with these,
+# 1 in 500, and the build takes no longer (evals/retrieval/RESULTS.md).
+EF_SEARCH: Final = 200
+EF_CONSTRUCTION: Final = 200
 SELF_QUERIES: Final = 3
 TWIN_DISTANCE: Final = 1e-4  # two passages of the same text are each other's nearest
 _working = itertools.count()
@@ -53,7 +56,6 @@ class DenseIndex:
         store: Store,
         embedder: Embedder,
         passages: Sequence[Passage],
-        builder: Embedder | None = None,
     ) -> DenseIndex:
         """The index of `passages`, built or repaired when it is not there, out of date or damaged.
 
@@ -63,7 +65,6 @@ class DenseIndex:
         store : where vectors are kept by text; only texts without one are embedded.
         embedder : its `name` is part of what the index is valid for.
         passages : at least one.
-        builder : embeds many texts at once; the embedder itself where there is none.
 
         Raises
         ------
@@ -81,7 +82,7 @@ class DenseIndex:
                 except StoreError as error:
                     fault = error.message
             warn_rebuild("dense index", fault)
-        vectors = _vectors(store, embedder, passages, hashes, builder)
+        vectors = _vectors(store, embedder, passages, hashes)
         _build(folder, corpus, embedder.name, vectors)
         return cls._verified(folder, store, embedder, hashes)
 
@@ -106,6 +107,13 @@ class DenseIndex:
         )
         found = zip(result["ids"][0], result["distances"][0], strict=True)
         return sorted(((key, 1.0 - float(distance)) for key, distance in found), key=lambda hit: (-hit[1], hit[0]))
+
+    def similarities(self, vector: NDArray[np.float32], passage_ids: Sequence[str]) -> dict[str, float]:
+        """Passage id → cosine similarity to `vector`, a unit vector (d,), of exactly these passages."""
+        if not passage_ids:
+            return {}
+        kept = self._collection.get(ids=list(passage_ids), include=["embeddings"])
+        return dict(zip(kept["ids"], (kept["embeddings"] @ vector).tolist(), strict=True))
 
     def close(self) -> None:
         """Close Chroma and drop the working copy."""
@@ -164,12 +172,24 @@ class ExactIndex:
         self, vector: NDArray[np.float32], k: int, *, among: Sequence[str] | None = None
     ) -> list[tuple[str, float]]:
         """As `DenseIndex.query`."""
+        import numpy as np
+
+        rows = np.arange(self.count) if among is None else np.array([self._rows[key] for key in among], dtype=int)
+        k = min(k, len(rows))
         if k < 1:
             return []
-        rows = range(self.count) if among is None else [self._rows[passage_id] for passage_id in among]
-        similarities = self._matrix[rows] @ vector if among is not None else self._matrix @ vector
-        hits = sorted(zip(rows, map(float, similarities), strict=True), key=lambda hit: (-hit[1], hit[0]))
-        return [(self._ids[row], similarity) for row, similarity in hits[:k]]
+        similarities = self._matrix @ vector if among is None else self._matrix[rows] @ vector
+        # Only those that are as near as the k-th are sorted: of many passages, sorting took longer than the scan.
+        near = np.flatnonzero(similarities >= np.partition(similarities, -k)[-k])
+        order = near[np.lexsort((rows[near], -similarities[near]))][:k]  # rows are in the order of ids
+        return [(self._ids[rows[one]], float(similarities[one])) for one in order]
+
+    def similarities(self, vector: NDArray[np.float32], passage_ids: Sequence[str]) -> dict[str, float]:
+        """As `DenseIndex.similarities`."""
+        if not passage_ids:
+            return {}
+        rows = [self._rows[passage_id] for passage_id in passage_ids]
+        return dict(zip(passage_ids, (self._matrix[rows] @ vector).tolist(), strict=True))
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -201,16 +221,14 @@ def _vectors(
     embedder: Embedder,
     passages: Sequence[Passage],
     hashes: Mapping[str, str],
-    builder: Embedder | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Passage id → vector; texts without a stored vector are embedded and kept."""
     known = store.vectors(embedder.name, sorted(set(hashes.values())))
     missing = {hashes[p.passage_id]: embedded_text(p) for p in passages if hashes[p.passage_id] not in known}
     keys = sorted(missing)
-    maker = builder if builder is not None and len(keys) > BULK else embedder
     for start in range(0, len(keys), BATCH):
         chunk = keys[start : start + BATCH]
-        made = dict(zip(chunk, maker.embed([missing[key] for key in chunk]), strict=True))
+        made = dict(zip(chunk, embedder.embed([missing[key] for key in chunk]), strict=True))
         store.put_vectors(embedder.name, made)
         known.update(made)
     return {passage_id: known[key] for passage_id, key in sorted(hashes.items())}
@@ -224,7 +242,8 @@ def _build(folder: Path, corpus: str, embedder_name: str, vectors: Mapping[str, 
         folder.mkdir(parents=True, exist_ok=True)
         client = _client(building)
         try:
-            configuration = {"hnsw": {"space": "cosine", "ef_search": EF_SEARCH, "num_threads": 1}}
+            graph = {"ef_construction": EF_CONSTRUCTION, "ef_search": EF_SEARCH}
+            configuration = {"hnsw": {"space": "cosine", "num_threads": 1, **graph}}
             collection = client.create_collection(COLLECTION, embedding_function=None, configuration=configuration)
             ids = list(vectors)
             for start in range(0, len(ids), BATCH):

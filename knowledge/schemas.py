@@ -256,7 +256,9 @@ class RetrievedPassage(Frozen):
 
     passage: Passage
     source: Source
-    score: float = Field(description="reciprocal-rank-fusion score, higher is nearer")
+    score: float = Field(
+        description="cosine similarity plus shares for words and for what is asked about; higher is nearer"
+    )
     reason: str = Field(description="e.g. 'words rank 1, meaning rank 3'")
 
 

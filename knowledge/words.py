@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Final
 
-from knowledge.phrases import MIN_FUZZY_LETTERS
-
+# Found on the development half of the questions in evals/retrieval/RESULTS.md: a word that comes often, and a long
+# passage, weigh less than with the usual 1.5 and 0.75, as passages are short and much of one length.
+K1: Final = 0.9
+B: Final = 0.4
+ADDED: Final = 0.25  # of a word that the query did not use: several are added for one, and must not outvote the rest
 _WORD: Final = re.compile(r"[^\W_]+(?:\.\d+)?")
 _SHORTEST_NAME: Final = 3  # letters of a trial's name in capitals (GLP in GLP-1 counts too)
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
@@ -52,7 +55,9 @@ def expand(query: str) -> str:
 
 
 class WordIndex:
-    """BM25 (Robertson and Zaragoza 2009; Lucene's variant, k1 1.5, b 0.75) by the bm25s library.
+    """BM25 (Robertson and Zaragoza 2009; Lucene's variant) over word stems, by the bm25s library.
+
+    Stems are those of Snowball's English algorithm: "adherent" finds "adherence".
 
     Parameters
     ----------
@@ -65,16 +70,25 @@ class WordIndex:
 
     def ranking(self, query: str, allowed: Set[str], depth: int) -> list[str]:
         """Ids among `allowed` that share a word with `query`, best first, ties by id; at most `depth`."""
-        words = [word for word in self._query_words(query) if word in self._known]
-        if not words:
-            return []
-        scores = self._bm25.get_scores(words)
-        hits = [
-            (-float(score), passage_id)
-            for passage_id, score in zip(self._ids, scores, strict=True)
-            if score > 0 and passage_id in allowed
-        ]
-        return [passage_id for _, passage_id in sorted(hits)[:depth]]
+        return best_first(self.scores(query, allowed), depth)
+
+    def scores(self, query: str, allowed: Set[str], also: str = "") -> dict[str, float]:
+        """Id → BM25 score, above 0, of those among `allowed` that share a word with `query` or `also`.
+
+        Parameters
+        ----------
+        query : what was asked.
+        allowed : ids that may be found.
+        also : further words; those that are not in `query` weigh `ADDED` each.
+        """
+        asked = [word for word in self._query_words(query) if word in self._known]
+        added = [word for word in self._query_words(also) if word in self._known and word not in asked]
+        if not asked and not added:
+            return {}
+        parts = [weight * self._bm25.get_scores(words) for weight, words in ((1.0, asked), (ADDED, added)) if words]
+        scores = sum(parts[1:], start=parts[0])
+        found = ((self._ids[row], float(scores[row])) for row in scores.nonzero()[0])
+        return {passage_id: score for passage_id, score in found if passage_id in allowed}
 
     def _query_words(self, query: str) -> list[str]:
         """Words to look for, each once. A number counts only in a name (`SUSTAIN 6`), not as an age or a dose."""
@@ -92,7 +106,7 @@ class WordIndex:
     def _bm25(self) -> Any:
         import bm25s
 
-        index = bm25s.BM25()
+        index = bm25s.BM25(k1=K1, b=B)
         index.index([self._split(text) for text in self._texts], show_progress=False)
         return index
 
@@ -107,13 +121,16 @@ class WordIndex:
         return frozenset(STOPWORDS_EN)
 
     def _split(self, text: str) -> list[str]:
-        """Casefolded words without stop words; plurals of long words lose their "s"."""
+        """Stems of the casefolded words without stop words."""
+        import Stemmer
+
         stopwords = self._stopwords
-        return [_singular(word) for word in _WORD.findall(text.casefold()) if word not in stopwords]
+        words = [word for word in _WORD.findall(text.casefold()) if word not in stopwords]
+        # One a call, made in two microseconds: a stemmer must not be shared between threads.
+        stems: list[str] = Stemmer.Stemmer("english").stemWords(words)
+        return stems
 
 
-@lru_cache(maxsize=65_536)
-def _singular(word: str) -> str:
-    if len(word) >= MIN_FUZZY_LETTERS - 1 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
+def best_first(scores: Mapping[str, float], depth: int) -> list[str]:
+    """Ids by falling score, ties by id; at most `depth`."""
+    return sorted(scores, key=lambda passage_id: (-scores[passage_id], passage_id))[:depth]

@@ -102,6 +102,28 @@ def test_each_passage_finds_itself_and_the_exact_scan_agrees(place: Place) -> No
     index.close()
 
 
+def test_similarities_are_of_exactly_the_passages_asked_for(place: Place) -> None:
+    index, exact = place.open(), ExactIndex.open(place.store, place.embedder, passages())
+    vectors = place.embedder.embed([embedded_text(p) for p in passages()])
+    asked = [p.passage_id for p in passages()[30:3:-5]]
+    expected = {f"pmid-1#{row}": float(vectors[row] @ vectors[11]) for row in range(30, 3, -5)}
+    for search in (index, exact):
+        found = search.similarities(vectors[11], asked)
+        assert found == pytest.approx(expected, abs=1e-6)
+        assert found == pytest.approx({key: s for key, s in search.query(vectors[11], COUNT) if key in asked}, abs=1e-5)
+        assert search.similarities(vectors[11], []) == {}
+    index.close()
+
+
+def test_the_exact_scan_breaks_ties_by_id_and_takes_no_more_than_asked() -> None:
+    one, other = np.array([1, 0], dtype=np.float32), np.array([0, 1], dtype=np.float32)
+    exact = ExactIndex({"d": one, "b": one, "c": other, "a": one})
+    assert exact.query(one, 2) == [("a", 1.0), ("b", 1.0)]
+    assert exact.query(one, 2, among=["d", "c", "b"]) == [("b", 1.0), ("d", 1.0)]
+    assert exact.query(one, 9, among=["c", "d"]) == [("d", 1.0), ("c", 0.0)]
+    assert [key for key, _ in exact.query(other, 9)] == ["c", "a", "b", "d"]
+
+
 def test_opening_again_uses_what_is_there_and_says_nothing(place: Place) -> None:
     first = place.open()
     expected = place.answers(first)

@@ -17,10 +17,10 @@ from structlog.testing import capture_logs
 from knowledge.base import KnowledgeBase
 from knowledge.embedding import Embedder
 from knowledge.errors import StoreDamaged
-from knowledge.retrieval import LiteratureRetriever, drop_index
+from knowledge.retrieval import DRUGS, MIN_SIMILARITY, TRIAL, WORDS, LiteratureRetriever, drop_index
 from knowledge.schemas import EvidenceView
-from knowledge.store import FILE_NAME
-from knowledge.words import WordIndex, expand
+from knowledge.store import FILE_NAME, embedded_text
+from knowledge.words import ADDED, WordIndex, best_first, expand
 
 REPOSITORY = Path(__file__).parents[2]
 LITERATURE = {
@@ -137,6 +137,50 @@ def test_the_nearest_passage_comes_first_and_says_why(retriever: LiteratureRetri
     assert hits[0].source.source_id == first
     assert "rank" in hits[0].reason
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "meant", "about", "worth"),
+    [
+        ("people who cannot get a refill or pay the price", "", set(), 0.0),
+        ("sick and heavy on semaglutide", "", {"pmid-1", "pmid-2", "pmid-3", "pmid-5"}, DRUGS),
+        (
+            "sick and heavy on Ozempic",
+            "sick and heavy on Ozempic semaglutide",
+            {"pmid-1", "pmid-2", "pmid-3", "pmid-5"},
+            DRUGS,
+        ),
+        ("kidneys of people with diabetes in FLOW", "", {"pmid-3"}, TRIAL),
+    ],
+)
+def test_the_score_is_cosine_plus_words_plus_what_is_asked_about(
+    retriever: LiteratureRetriever, embedder: Embedder, query: str, meant: str, about: set[str], worth: float
+) -> None:
+    hits = retriever.search(query, k=20, per_source=5)
+    vector = embedder.embed([meant or query])[0]
+    rest = {
+        hit.passage.passage_id: hit.score
+        - float(embedder.embed([embedded_text(hit.passage)])[0] @ vector)
+        - worth * (hit.passage.source_id in about)
+        for hit in hits
+    }
+    without = [hit for hit in hits if "words rank" not in hit.reason]
+    (best,) = [hit for hit in hits if "words rank 1" in hit.reason.split(",")]
+    assert rest[best.passage.passage_id] == pytest.approx(WORDS, abs=1e-4)
+    assert [rest[hit.passage.passage_id] for hit in without] == pytest.approx([0.0] * len(without), abs=1e-4)
+    assert all(-1e-4 < left < WORDS + 1e-4 for left in rest.values())
+
+
+def test_a_passage_found_by_its_words_alone_gets_its_meaning_too(
+    retriever: LiteratureRetriever, embedder: Embedder
+) -> None:
+    """Its cosine is below what meaning alone would have to reach, and still part of its score."""
+    query = "kidney function rises with vascular disease"
+    (hit,) = [hit for hit in retriever.search(query, k=20) if hit.passage.source_id == "pmid-6"]
+    cosine = float(embedder.embed([query])[0] @ embedder.embed([embedded_text(hit.passage)])[0])
+    assert "words rank" in hit.reason
+    assert 0 < cosine < MIN_SIMILARITY
+    assert cosine < hit.score < cosine + WORDS + 1e-4
 
 
 @pytest.mark.parametrize("query", ["", "  ", "xqzt blorf", "football results last night", "recipe for pancakes"])
@@ -332,6 +376,40 @@ def test_words_rank_by_what_is_rare_and_break_ties_by_id() -> None:
     assert words.ranking("kidney", everything, 10) == ["d"]
     assert words.ranking("the of and 12", everything, 10) == []
     assert words.ranking("", everything, 10) == []
+
+
+def test_words_match_by_their_stems() -> None:
+    words = WordIndex({"a": "adherence to tablets", "b": "discontinued after a year", "c": "weights"})
+    everything = frozenset("abc")
+    assert words.ranking("adherent", everything, 10) == ["a"]
+    assert words.ranking("discontinuation", everything, 10) == ["b"]
+    assert words.ranking("weight", everything, 10) == ["c"]
+
+
+def test_added_words_find_passages_but_weigh_less() -> None:
+    words = WordIndex({"a": "renal", "b": "kidney", "c": "adherence", "d": "price"})
+    everything = frozenset("abcd")
+    asked, added = words.scores("kidney", everything), words.scores("kidney", everything, "kidney renal")
+    assert set(asked) == {"b"}
+    assert added["b"] == asked["b"]
+    assert added["a"] == pytest.approx(ADDED * words.scores("renal", everything)["a"])
+    assert words.scores("", everything, "renal").keys() == {"a"}
+    assert words.scores("kidney", frozenset("a"), "renal").keys() == {"a"}
+    assert words.scores("the", everything, "of") == {}
+
+
+def test_best_first_breaks_ties_by_id_and_stops_at_the_depth() -> None:
+    assert best_first({"b": 1.0, "a": 1.0, "c": 2.0}, 2) == ["c", "a"]
+    assert best_first({}, 5) == []
+
+
+def test_many_threads_get_the_same_stems() -> None:
+    words = WordIndex({str(number): f"adherence {number} discontinuation" for number in range(50)})
+    query, everything = "adherent discontinued", frozenset(map(str, range(50)))
+    expected = words.ranking(query, everything, 50)
+    assert len(expected) == 50
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: words.ranking(query, everything, 50), range(200))) == [expected] * 200
 
 
 def test_numbers_count_in_names_only() -> None:
