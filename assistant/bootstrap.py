@@ -8,12 +8,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from assistant.ledger import Ledger
+from assistant.persona_bank import PersonaBank, open_library
 from assistant.service import Assistant, Parts
 from assistant.settings import Settings, load_settings
 from knowledge.base import load_knowledge
 from knowledge.ingest.library import read_library
 from knowledge.lock import DataDirLock
-from personas.library import PersonaLibrary
 from tools.catalog import build_registry
 from tools.response.engine import keep_fits
 from tools.response.fit import DirectoryFitCache
@@ -62,7 +62,7 @@ def build_assistant(
     try:
         library = read_library(settings.data_dir)
         knowledge = load_knowledge(extra_arms=library.arms, extra_sources=library.sources)
-        personas = PersonaLibrary()
+        personas = open_library(settings.data_dir)
         keep_fits(knowledge, DirectoryFitCache(settings.data_dir / "fits"))
 
         @lru_cache(maxsize=1)
@@ -102,6 +102,7 @@ def build_assistant(
                 model=chat_model,
                 ledger=Ledger(settings.data_dir / "ledger.sqlite"),
                 owner=owner,
+                bank=PersonaBank(settings.data_dir, personas, knowledge, settings.embedder),
             )
         )
     except BaseException:

@@ -142,10 +142,11 @@ class RunSummary(Frozen):
 
 
 class PersonaNode(Frozen):
-    """An archetype and its children."""
+    """An archetype and its children. `assumed_share` of its values (0-1) have no source but an assumption."""
 
     id: str
     name: str
+    assumed_share: float
     children: tuple[PersonaNode, ...] = ()
 
 

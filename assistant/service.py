@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
 
 from rapidfuzz import process
 
 from assistant.answering import AnswerBuilder
 from assistant.ledger import Ledger
+from assistant.persona_bank import PersonaBank
 from assistant.schemas import (
     Answer,
     AreaStats,
@@ -44,7 +45,11 @@ from tools.schemas import ToolResult
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from assistant.persona_fitting import PersonaFitting
     from knowledge.ingest.schemas import ImportReport
+    from personas.streaming import SampleReport
+    from tools.response.tables.holdout import By
+    from tools.response.tables.report import BacktestReport
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Parts:
     model: Callable[[], BaseChatModel]
     ledger: Ledger
     owner: AbstractContextManager[Any]
+    bank: PersonaBank
 
 
 class Assistant:
@@ -71,6 +77,7 @@ class Assistant:
         self.personas = parts.personas
         self.knowledge = parts.knowledge
         self.ledger = parts.ledger
+        self.bank = parts.bank
 
     def close(self) -> None:
         """Give the data directory back."""
@@ -205,7 +212,9 @@ class Assistant:
 
         def branch(persona_id: str) -> PersonaNode:
             children = tuple(branch(child) for child in self.personas.children(persona_id))
-            return PersonaNode(id=persona_id, name=self.personas.get(persona_id).name, children=children)
+            persona = self.personas.get(persona_id)
+            share = persona.assumed_share
+            return PersonaNode(id=persona_id, name=persona.name, assumed_share=share, children=children)
 
         roots = [persona_id for persona_id in self.personas.ids() if self.personas.get(persona_id).parent is None]
         return [branch(root) for root in roots]
@@ -213,6 +222,34 @@ class Assistant:
     def persona(self, persona_id: str) -> Persona:
         """One archetype, inheritance applied (UnknownPersona)."""
         return self.personas.get(persona_id)
+
+    def sample_personas(
+        self,
+        personas: Sequence[str],
+        restrictions: Sequence[str],
+        path: Path,
+        *,
+        n: int,
+        seed: int = 1,
+        force: bool = False,
+        progress: Callable[[float, str], None] = lambda _share, _text: None,
+    ) -> SampleReport:
+        """Write virtual patients of an archetype, or of several as `ID=SHARE`, to a file (see `streaming`).
+
+        InvalidInput, UnknownPersona, EmptyCohort: what is asked for cannot be drawn or written.
+        """
+        from personas.cohort import parse_cohort
+        from personas.streaming import write_patients
+
+        spec = parse_cohort(personas, restrictions)
+        return write_patients(spec, self.personas, path, n=n, seed=seed, force=force, progress=progress)
+
+    @property
+    def fitting(self) -> PersonaFitting:
+        """Archetypes from a user's own data."""
+        from assistant.persona_fitting import PersonaFitting
+
+        return PersonaFitting(self.personas)
 
     def index_report(self, *, rebuild: bool = False) -> dict[str, str | int]:
         """Counts of the evidence base and the state of its index; `rebuild` builds the index anew."""
@@ -274,6 +311,30 @@ class Assistant:
 
         with open_ingestor(self.settings.data_dir, self.knowledge, mapping=mapping, area=area) as ingestor:
             return ingestor.import_paths(paths, dry_run=dry_run, progress=progress)
+
+    def backtest(
+        self,
+        *,
+        arms: Sequence[Path] = (),
+        mapping: Path | None = None,
+        by: str = "trial",
+        endpoints: Sequence[str] = (),
+        min_trials: int = 8,
+        progress: Callable[[float, str], None] = lambda _share, _text: None,
+    ) -> BacktestReport:
+        """Predict each published trial from the others, on the shipped evidence or on tables of arms.
+
+        Raises
+        ------
+        InvalidInput, DataError, UnknownEndpoint
+            Nothing to leave out, a table that cannot be read, an endpoint that is not known.
+        """
+        from assistant.backtesting import backtest_shipped, backtest_tables
+
+        what = cast("By", by)
+        if arms:
+            return backtest_tables(arms, mapping, what, endpoints, min_trials, progress)
+        return backtest_shipped(self.knowledge, what, endpoints, min_trials, progress)
 
     def runs(self, limit: int = 20) -> list[RunSummary]:
         """The newest runs."""

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from assistant.bootstrap import build_assistant
 from assistant.settings import load_settings
+from evals import bench_personas
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "How would adults with type 2 diabetes react to dulaglutide 1.5 mg weekly over 26 weeks?"
@@ -77,6 +78,7 @@ def run_bench(runs: int) -> Iterator[str]:
             yield f"  {name:<54} {statistics.median(seconds):6.2f}  ({min(seconds):.2f} to {max(seconds):.2f})"
         answer, retrieval = (statistics.median(times[name]) for name in list(commands)[:2])
         yield f"A whole answer takes {answer / retrieval:.2f} times as long as the peer's retrieval alone."
+    yield from bench_personas.run_bench(runs)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> float:

@@ -13,10 +13,12 @@ CohortTwinError
 │   ├── CohortNotCovered       no archetype covers the cohort
 │   ├── EmptyCohort            the restrictions leave nobody
 │   ├── ImpossibleDose
+│   ├── PrivacyRefused         a fit would tell too much about single people
 │   └── NoEvidence             known drug, known endpoint, nothing published about the pair
 ├── DataError                  shipped or imported data is wrong; names file and row
 │   ├── EvidenceError
 │   ├── LiteratureError
+│   ├── PatientDataError       a table of patients given by the user, or its mapping file
 │   └── PersonaError
 ├── StoreError
 │   ├── StoreInUse             another process owns the data directory
@@ -102,6 +104,10 @@ class NoEvidence(UsageError):
     """Drug and endpoint are known, but nothing published joins them."""
 
 
+class PrivacyRefused(UsageError):
+    """A fit from data would tell too much about single people."""
+
+
 class DataError(CohortTwinError):
     """Shipped or imported data is wrong; the message names file and row."""
 
@@ -112,6 +118,10 @@ class EvidenceError(DataError):
 
 class LiteratureError(DataError):
     """A passage file."""
+
+
+class PatientDataError(DataError):
+    """A table of patients given by the user, or its mapping file; names file and row."""
 
 
 class PersonaError(DataError):

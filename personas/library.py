@@ -136,12 +136,16 @@ class PersonaLibrary:
             raise PersonaError(f"{where}: {_faults(error)}.", "See personas/archetypes/README.md.") from error
         if parent is not None:
             persona = _weaken_inherited(persona, parent)
-        _check(persona, file, where, self._root)
+        _check(persona, file, where, self._root_of(file))
         self._personas[persona_id] = persona
         return persona
 
     def _short(self, file: Path) -> str:
-        return file.relative_to(self._root).as_posix()
+        return file.relative_to(self._root_of(file)).as_posix()
+
+    def _root_of(self, file: Path) -> Path:
+        """The folder that a file is named from; a library of several folders has several."""
+        return self._root
 
     def _nearest(self, persona_id: str) -> str:
         from rapidfuzz import process

@@ -16,27 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personas.schemas import Attribute, Distribution
+from personas.tabulated import tabulate
 
 Floats = NDArray[np.float64]
 
 SHARE_TOLERANCE = 0.005
 _STANDARD = NormalDist()
-# Grid of the tabulated inverse of the beta distribution: linear interpolation over 4,097 deviates errs by < 1e-5.
-_TABLE_REACH = 8.0
-_TABLE_POINTS = 4097
 
 _PARAMETERS: dict[Distribution, tuple[str, ...]] = {
     Distribution.NORMAL: ("mean", "sd"),
     Distribution.TRUNCATED_NORMAL: ("mean", "sd", "lower", "upper"),
     Distribution.LOGNORMAL: ("mean", "sd"),
+    Distribution.ZERO_INFLATED_LOGNORMAL: ("zeros", "mean", "sd"),
     Distribution.BETA: ("mean", "sd"),
     Distribution.UNIFORM: ("lower", "upper"),
     Distribution.BERNOULLI: ("probability",),
     Distribution.CATEGORICAL: ("levels",),
     Distribution.ORDINAL: ("levels",),
 }
-_ALL_PARAMETERS = ("mean", "sd", "lower", "upper", "probability", "levels")
+_ALL_PARAMETERS = ("mean", "sd", "lower", "upper", "zeros", "probability", "levels")
 _UNBOUNDED = (Distribution.NORMAL, Distribution.LOGNORMAL)
+_LOGNORMAL = (Distribution.LOGNORMAL, Distribution.ZERO_INFLATED_LOGNORMAL)
 # A tail beyond this many standard deviations holds 4e-8 of the population and is clipped, not renormalised.
 _NEGLIGIBLE = 5.4
 DISCRETE = (Distribution.BERNOULLI, Distribution.CATEGORICAL, Distribution.ORDINAL)
@@ -68,7 +68,7 @@ def _level_fault(levels: dict[str, float]) -> str:
 
 def _moment_fault(kind: Distribution, attribute: Attribute) -> str:
     mean, sd = attribute.mean or 0.0, attribute.sd or 0.0
-    if kind is Distribution.LOGNORMAL and mean <= 0:
+    if kind in _LOGNORMAL and mean <= 0:
         return f"a lognormal mean must be above 0, not {mean:g}"
     if kind is Distribution.BETA:
         if not 0 < mean < 1:
@@ -102,7 +102,7 @@ def support(attribute: Attribute) -> tuple[float, float]:
         return -math.inf if lower is None else lower, math.inf if upper is None else upper
     if kind is Distribution.BETA:
         return 0.0, 1.0
-    return (0.0 if kind is Distribution.LOGNORMAL else -math.inf), math.inf
+    return (0.0 if kind in _LOGNORMAL else -math.inf), math.inf
 
 
 def level_shares(attribute: Attribute) -> tuple[float, ...]:
@@ -133,7 +133,7 @@ class Margin:
     ----------
     values : deviates of shape (n,) → float values of shape (n,); for a discrete margin int8 positions.
     deviate : a value → its deviate, Φ⁻¹(F(x)); ±inf outside the support.
-    thresholds : of a discrete margin, else empty.
+    thresholds : of a discrete margin, else empty; of a zero-inflated one, the deviate at which the zeros end.
     """
 
     discrete: bool
@@ -142,9 +142,11 @@ class Margin:
     thresholds: tuple[float, ...] = ()
 
     def box(self, lower: float, upper: float) -> tuple[float, float]:
-        """Range of deviates whose values lie from `lower` to `upper` (positions, both included, when discrete)."""
+        """Range of deviates whose values lie from `lower` to `upper`, both included (positions when discrete)."""
         if not self.discrete:
-            return self.deviate(lower), self.deviate(upper)
+            # All zeros share a range of deviates: from 0 on means everybody, up to 0 the zeros alone.
+            first = -math.inf if self.thresholds and lower <= 0 else self.deviate(lower)
+            return first, self.deviate(upper)
         edges = (-math.inf, *self.thresholds, math.inf)
         first = max(math.ceil(lower), 0) if math.isfinite(lower) else 0
         last = min(math.floor(upper), len(edges) - 2) if math.isfinite(upper) else len(edges) - 2
@@ -157,24 +159,36 @@ def margin_of(attribute: Attribute, limits: tuple[float, float] | None = None) -
     `limits` cut the tails of an unbounded family at values no person can have (an HbA1c of 30 %).
     """
     kind = attribute.distribution
-    margin = _stated(attribute)
-    return margin if limits is None or kind not in _UNBOUNDED else _limited(margin, *limits)
-
-
-def _stated(attribute: Attribute) -> Margin:
-    kind = attribute.distribution
     if kind in DISCRETE:
         return _discrete(level_thresholds(level_shares(attribute)))
+    return _continuous(kind, attribute.mean, attribute.sd, *support(attribute), attribute.zeros, limits)
+
+
+@lru_cache(maxsize=1024)
+def _continuous(
+    kind: Distribution,
+    mean: float | None,
+    sd: float | None,
+    lower: float,
+    upper: float,
+    zeros: float | None,
+    limits: tuple[float, float] | None,
+) -> Margin:
+    """Margins are kept, because making the tables of the slow ones takes longer than drawing a small cohort."""
+    mean, sd = 0.0 if mean is None else mean, sd or 1.0
     if kind is Distribution.UNIFORM:
-        return _truncated(*support(attribute))
-    mean, sd = attribute.mean or 0.0, attribute.sd or 1.0
-    if kind is Distribution.NORMAL:
-        return Margin(False, lambda z: mean + sd * z, lambda x: (x - mean) / sd)
-    if kind is Distribution.LOGNORMAL:
-        return _lognormal(mean, sd)
+        return _truncated(lower, upper)
+    if kind is Distribution.TRUNCATED_NORMAL:
+        return _truncated(lower, upper, mean, sd)
     if kind is Distribution.BETA:
         return _beta(mean, sd)
-    return _truncated(*support(attribute), mean, sd)
+    if kind is Distribution.ZERO_INFLATED_LOGNORMAL:
+        positive = _lognormal(mean, sd)
+        if limits is not None:
+            positive = _limited(positive, max(limits[0], 0.0), limits[1])
+        return _zero_inflated(zeros or 0.0, positive)
+    stated = _normal(mean, sd) if kind is Distribution.NORMAL else _lognormal(mean, sd)
+    return stated if limits is None else _limited(stated, *limits)
 
 
 def _discrete(thresholds: tuple[float, ...]) -> Margin:
@@ -183,10 +197,14 @@ def _discrete(thresholds: tuple[float, ...]) -> Margin:
     def values(z: Floats) -> NDArray[np.int8]:
         codes = np.zeros(z.shape, dtype=np.int8)
         for edge in edges:
-            codes += z > edge
+            codes += (z > edge).view(np.int8)
         return codes
 
     return Margin(True, values, lambda x: math.nan, thresholds)
+
+
+def _normal(mean: float, sd: float) -> Margin:
+    return Margin(False, lambda z: mean + sd * z, lambda x: (x - mean) / sd)
 
 
 def _lognormal(mean: float, sd: float) -> Margin:
@@ -203,7 +221,8 @@ def _limited(margin: Margin, lower: float, upper: float) -> Margin:
     low, high = margin.deviate(lower), margin.deviate(upper)
 
     def clipped(z: Floats) -> Floats:
-        return np.clip(np.asarray(margin.values(z), dtype=np.float64), lower, upper)
+        values = np.asarray(margin.values(z), dtype=np.float64)
+        return np.clip(values, lower, upper, out=values)
 
     if low < -_NEGLIGIBLE and high > _NEGLIGIBLE:
         return Margin(False, clipped, margin.deviate)
@@ -217,7 +236,33 @@ def _limited(margin: Margin, lower: float, upper: float) -> Margin:
             return -math.inf if x <= lower else math.inf
         return float(ndtri((float(ndtr(margin.deviate(x))) - below) / width))
 
-    return Margin(False, lambda z: clipped(ndtri(below + width * ndtr(z))), deviate)
+    return Margin(False, tabulate(lambda z: clipped(ndtri(below + width * ndtr(z)))), deviate)
+
+
+def _zero_inflated(zeros: float, positive: Margin) -> Margin:
+    """A share of exact zeros below a margin of positive values (a two-part model, Duan et al. 1983)."""
+    from scipy.special import ndtr, ndtri
+
+    edge = _STANDARD.inv_cdf(zeros)
+
+    def above_zero(z: Floats) -> Floats:
+        # In the upper tail, where digits would be lost otherwise: 1 - u = (1 - Φ(z)) / (1 - zeros).
+        above = np.minimum(ndtr(-z) / (1.0 - zeros), 1.0 - 1e-16)
+        return np.asarray(positive.values(-ndtri(above)), dtype=np.float64)
+
+    table = tabulate(above_zero)
+
+    def values(z: Floats) -> Floats:
+        return np.where(z > edge, table(z), 0.0)
+
+    def deviate(x: float) -> float:
+        if x < 0:
+            return -math.inf
+        if x == 0:
+            return edge
+        return -float(ndtri((1.0 - zeros) * float(ndtr(-positive.deviate(x)))))
+
+    return Margin(False, values, deviate, (edge,))
 
 
 def _truncated(lower: float, upper: float, mean: float | None = None, sd: float = 1.0) -> Margin:
@@ -227,35 +272,37 @@ def _truncated(lower: float, upper: float, mean: float | None = None, sd: float 
     def share(x: float) -> float:
         return (x - lower) / (upper - lower) if mean is None else float(ndtr((x - mean) / sd))
 
+    def share_above(x: float) -> float:
+        return float(ndtr(-(x - (mean or 0.0)) / sd))
+
     below, width = share(lower), share(upper) - share(lower)
 
     def values(z: Floats) -> Floats:
-        probability = below + width * ndtr(z)
         if mean is None:
-            return lower + (upper - lower) * probability
-        return np.clip(mean + sd * ndtri(probability), lower, upper)
+            return np.asarray(lower + (upper - lower) * ndtr(z), dtype=np.float64)
+        # Beyond 0 the upper tail is used, in which no digits are lost.
+        low = ndtri(below + width * ndtr(np.minimum(z, 0.0)))
+        high = -ndtri(share_above(upper) + width * ndtr(-np.maximum(z, 0.0)))
+        return np.clip(mean + sd * np.where(z > 0, high, low), lower, upper)
 
     def deviate(x: float) -> float:
         if x <= lower or x >= upper:
             return -math.inf if x <= lower else math.inf
         return float(ndtri((share(x) - below) / width))
 
-    return Margin(False, values, deviate)
+    return Margin(False, tabulate(values), deviate)
 
 
-@lru_cache(maxsize=256)
 def _beta(mean: float, sd: float) -> Margin:
     """Beta by its first two moments; the inverse is tabulated because the incomplete beta is slow to invert."""
     from scipy.special import betainc, betaincinv, ndtr, ndtri
 
     size = mean * (1 - mean) / sd**2 - 1
     a, b = mean * size, (1 - mean) * size
-    grid = np.linspace(-_TABLE_REACH, _TABLE_REACH, _TABLE_POINTS)
-    table = betaincinv(a, b, ndtr(grid))
 
     def deviate(x: float) -> float:
         if x <= 0 or x >= 1:
             return -math.inf if x <= 0 else math.inf
         return float(ndtri(betainc(a, b, x)))
 
-    return Margin(False, lambda z: np.interp(z, grid, table), deviate)
+    return Margin(False, tabulate(lambda z: betaincinv(a, b, ndtr(z))), deviate)

@@ -53,6 +53,13 @@ class Bounds:
         """True when no value is left."""
         return self.lower > self.upper or (self.lower == self.upper and (self.lower_open or self.upper_open))
 
+    @property
+    def closed(self) -> tuple[float, float]:
+        """The smallest and the largest value left: of an open end, the number next to it."""
+        lower = math.nextafter(self.lower, math.inf) if self.lower_open else self.lower
+        upper = math.nextafter(self.upper, -math.inf) if self.upper_open else self.upper
+        return lower, upper
+
     def narrowed(self, operator: Operator, value: float, by: Restriction) -> Bounds:
         """Intersection with one comparison."""
         result = self
@@ -247,7 +254,7 @@ def _position(item: Restriction, attribute: Attribute) -> float:
             f"{label} is a number in {attribute.unit}, and '{item.value}' is not one.",
             f"Write it like '{item.attribute}{item.operator}50'.",
         )
-    if item.operator == "=":
+    if item.operator == "=" and not (attribute.zeros is not None and item.value == 0):
         raise InvalidInput(
             f"Nobody has {label} of exactly {item.value:g}.",
             f"Give a range, such as '{item.value:g}<={item.attribute}<{item.value + 1:g}'.",

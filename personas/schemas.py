@@ -14,6 +14,16 @@ from knowledge.schemas import Frozen
 _SHORT_FORM = re.compile(r"\s*(?P<attribute>[a-z0-9_]+)\s*(?P<operator>>=|<=|>|<|=)\s*(?P<value>[\w.+\- ]+?)\s*")
 
 
+def _is_none(value: object) -> bool:
+    """Fields that came later are left out where they say nothing, so that older records compare equal."""
+    return value is None
+
+
+def _is_empty(value: object) -> bool:
+    """As `_is_none`, for lists."""
+    return not value
+
+
 class ValueSource(Frozen):
     """Where a value was seen."""
 
@@ -41,6 +51,7 @@ class Distribution(StrEnum):
     NORMAL = "normal"
     TRUNCATED_NORMAL = "truncated_normal"
     LOGNORMAL = "lognormal"
+    ZERO_INFLATED_LOGNORMAL = "zero_inflated_lognormal"
     BETA = "beta"
     UNIFORM = "uniform"
     BERNOULLI = "bernoulli"
@@ -57,6 +68,7 @@ class Attribute(Provenanced):
     sd: float | None = Field(None, gt=0)
     lower: float | None = None
     upper: float | None = None
+    zeros: float | None = Field(None, gt=0, lt=1, exclude_if=_is_none)
     probability: float | None = Field(None, ge=0, le=1)
     levels: dict[str, float] | None = None
 
@@ -107,6 +119,21 @@ class Persona(Frozen):
         """All four sections as one mapping, in a fixed order."""
         return {**self.demographics, **self.biomarkers, **self.comorbidities, **self.behaviours}
 
+    @property
+    def values(self) -> dict[str, Provenanced]:
+        """Everything that has a source or an assumption, by what it is called in a list."""
+        found: dict[str, Provenanced] = dict(self.attributes)
+        found |= {f"correlation of {a} and {b}": item for item in self.correlations for a, b in [item.between]}
+        found |= {f"preference: {item.statement}": item for item in self.preferences}
+        found |= {f"rate of {item.event}": item for item in self.life_events}
+        return found
+
+    @property
+    def assumed_share(self) -> float:
+        """Share (0-1) of its values that have no source but an assumption; 0 when it has no values."""
+        values = self.values.values()
+        return sum(item.source is None for item in values) / len(values) if values else 0.0
+
 
 class Restriction(Frozen):
     """One condition on one attribute: `age >= 65`, `sex = female`, `30 <= egfr < 60` is two of them."""
@@ -134,14 +161,38 @@ class Restriction(Frozen):
         return f"{self.attribute}{self.operator}{value}"
 
 
+class MixturePart(Frozen):
+    """One archetype of a mixture.
+
+    `weight` is its size relative to the other parts, before the restrictions on the whole cohort.
+    """
+
+    persona_id: str
+    weight: float = Field(gt=0, le=1e6, description="size relative to the other parts")
+
+
 class CohortSpec(Frozen):
-    """Who is asked about: an archetype and restrictions on it.
+    """Who is asked about: an archetype, or a mixture of archetypes, and restrictions on it.
 
     `understood` is the sentence shown to the user; `not_understood` the words nobody could place.
     """
 
-    persona_id: str
+    persona_id: str = Field("", description="the archetype; leave it out for a mixture")
+    mixture: tuple[MixturePart, ...] = Field(
+        (), max_length=20, description="two or more archetypes with their relative sizes", exclude_if=_is_empty
+    )
     restrictions: tuple[Restriction, ...] = ()
     label: str = ""
     understood: str = ""
     not_understood: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_or_a_mixture(self) -> CohortSpec:
+        if bool(self.persona_id) == bool(self.mixture):
+            raise ValueError("needs either 'persona_id' or 'mixture'")
+        if len(self.mixture) == 1:
+            raise ValueError("a mixture needs two archetypes or more; for one give 'persona_id'")
+        names = [part.persona_id for part in self.mixture]
+        if len(set(names)) < len(names):
+            raise ValueError("a mixture names each archetype once")
+        return self

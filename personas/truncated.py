@@ -77,13 +77,16 @@ def propose(box: Box, uniforms: Floats) -> tuple[Floats, Floats]:
     log_weight : (n,), at most `box.log_bound`.
     """
     n, k = uniforms.shape
-    deviates = np.zeros((n, k))
+    deviates = np.zeros((n, k), order="F")
     log_weight = np.zeros(n)
     for j in range(k):
-        shift = deviates[:, :j] @ box.rows[j, :j] + box.tilt[j]
+        shift = np.full(n, box.tilt[j])
+        for i in range(j):
+            shift += box.rows[j, i] * deviates[:, i]
         low, high = box.lower[j] - shift, box.upper[j] - shift
-        deviates[:, j] = box.tilt[j] + truncated_deviates(uniforms[:, j], low, high)
-        log_weight += np.log(_interval(low, high)) + 0.5 * box.tilt[j] ** 2 - box.tilt[j] * deviates[:, j]
+        inside, share = _deviates_and_share(uniforms[:, j], low, high)
+        deviates[:, j] = box.tilt[j] + inside
+        log_weight += np.log(share) + 0.5 * box.tilt[j] ** 2 - box.tilt[j] * deviates[:, j]
     return deviates, log_weight
 
 
@@ -112,16 +115,22 @@ def box_probability(box: Box) -> float:
     return min(1.0, math.exp(top) * float(np.exp(log_weight - top).mean()))
 
 
-def truncated_deviates(uniforms: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Standard normal deviates between two limits by inversion, in the tail in which digits are not lost. All (n,)."""
+def truncated_deviates(uniforms: Floats, lower: Floats | float, upper: Floats | float) -> Floats:
+    """Standard normal deviates between two limits by inversion, in the tail in which digits are not lost. (n,)."""
+    return _deviates_and_share(uniforms, np.asarray(lower), np.asarray(upper))[0]
+
+
+def _deviates_and_share(uniforms: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """Deviates between the limits, and the probability between them, at least 1e-300. Limits of (n,) or ()."""
     from scipy.special import ndtr, ndtri
 
     flip = lower > 0
     low, high = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
     start = ndtr(low)
-    inside = np.clip(ndtri(start + uniforms * (ndtr(high) - start)), low, high)
+    share: Floats = np.maximum(ndtr(high) - start, 1e-300)
+    inside = np.clip(ndtri(start + uniforms * share), low, high)
     deviates: Floats = np.where(flip, -inside, inside)
-    return deviates
+    return deviates, share
 
 
 @lru_cache(maxsize=32)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from knowledge.errors import CohortTwinError, InvalidInput
+from ui.cli_backtest import backtest
 from ui.cli_evidence import evidence_app
 from ui.cli_personas import personas_app
 from ui.console import JsonFlag, open_assistant, write, write_json
@@ -30,6 +31,7 @@ runs_app = typer.Typer(help="The run ledger: list, show, replay, verify.", no_ar
 app.add_typer(personas_app, name="personas")
 app.add_typer(runs_app, name="runs")
 app.add_typer(evidence_app, name="evidence")
+app.command("backtest")(backtest)
 
 
 @app.command()

@@ -12,12 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from assistant.schemas import Answer, PersonaNode, Question, ReplayReport, RunSummary
+from assistant.schemas import Answer, Question, ReplayReport, RunSummary
 from assistant.service import Assistant
 from knowledge.errors import CohortTwinError, InvalidInput
 from knowledge.schemas import Frozen
-from personas.schemas import Persona
 from ui.faults import fault_of
+from ui.rest_personas import add_persona_routes
 
 API = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -72,6 +72,7 @@ def build_rest(assistant: Assistant) -> FastAPI:
     _handlers(app)
     _questions(app, assistant)
     _libraries(app, assistant)
+    add_persona_routes(app, assistant)
     _runs(app, assistant)
     return app
 
@@ -147,16 +148,6 @@ def _libraries(app: FastAPI, assistant: Assistant) -> None:
             raise InvalidInput(f"{name}: NaN and infinite numbers are not accepted.")
         result = assistant.run_tool(name, arguments, seed=seed)
         return JSONResponse(json.loads(result.model_dump_json()))
-
-    @app.get(f"{API}/personas", tags=["personas"])
-    def personas() -> list[PersonaNode]:
-        """The tree of archetypes."""
-        return assistant.persona_tree()
-
-    @app.get(f"{API}/personas/{{persona_id}}", tags=["personas"])
-    def persona(persona_id: str) -> Persona:
-        """One archetype with provenance of every value."""
-        return assistant.persona(persona_id)
 
 
 def _runs(app: FastAPI, assistant: Assistant) -> None:

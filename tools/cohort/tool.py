@@ -10,6 +10,7 @@ from personas.cohort import Cohort, SummaryRow
 from personas.resolve import resolve_cohort
 from personas.restrictions import YES_NO_LEVELS
 from personas.schemas import CohortSpec
+from personas.units import attribute_label
 from tools.context import ToolContext
 from tools.registry import tool
 from tools.schemas import Chart, Estimate, Kind, Level, Point, Series, ToolInput, ToolResult, Validation
@@ -18,7 +19,9 @@ from tools.schemas import Chart, Estimate, Kind, Level, Point, Series, ToolInput
 class DescribeInput(ToolInput):
     """A cohort, as words or as an archetype with restrictions; exactly one of the two."""
 
-    cohort: CohortSpec | None = Field(None, description="archetype id and restrictions")
+    cohort: CohortSpec | None = Field(
+        None, description="archetype id, or several archetypes with their shares, and restrictions"
+    )
     text: str | None = Field(
         None, max_length=1000, description="the cohort in words, e.g. 'women over 70 with type 2 diabetes'"
     )
@@ -91,14 +94,14 @@ def describe_cohort(request: DescribeInput, context: ToolContext) -> CohortDescr
         ),
         assumed_attributes=tuple(row.attribute for row in rows if row.assumption),
         assumptions=_assumptions(cohort),
-        source_ids=tuple(dict.fromkeys(row.source_id for row in rows if row.source_id)),
+        source_ids=tuple(dict.fromkeys(name for row in rows for name in row.source_ids)),
     )
 
 
 def _estimates(row: SummaryRow, population: str) -> list[Estimate]:
     """A measured attribute is one estimate, a yes/no one the share of 'yes', one with levels a share for each."""
     note = f"assumed: {row.assumption}" if row.assumption else ""
-    sources = (row.source_id,) if row.source_id else ()
+    sources = row.source_ids
     if row.mean is not None:
         return [
             Estimate(
@@ -148,4 +151,8 @@ def _profile(estimates: list[Estimate]) -> Chart:
 
 def _assumptions(cohort: Cohort) -> tuple[str, ...]:
     assumed = [row.label for row in cohort.summary() if row.assumption]
-    return (f"cohort values without a source: {', '.join(assumed)}",) if assumed else ()
+    said = [f"cohort values without a source: {', '.join(assumed)}"] if assumed else []
+    if cohort.left_out:
+        labels = ", ".join(attribute_label(name) for name in cohort.left_out)
+        said.append(f"left out, because not every archetype of the mixture states them: {labels}")
+    return tuple(said)

@@ -1,0 +1,1 @@
+"""The bank of cohorts: list, search, compare, match with trials, export, import."""
