@@ -26,9 +26,11 @@ from knowledge.schemas import (
     TrialArm,
 )  # fmt: skip
 from knowledge.vocabulary import Vocabulary
-from tools.response.backtest import LEVELS, METHODS, BacktestRow, Forecast, leave_one_trial_out, score
-from tools.response.baselines import class_mean, grand_mean, ridge
-from tools.response.engine import ResponseEngine
+from tools.response.backtest import leave_out
+from tools.response.tables.forecasts import ENGINE, METHODS
+from tools.response.tables.holdout import Holdout
+from tools.response.tables.report import make_report
+from tools.response.tables.scoring import MEDIAN, interval
 
 DRUGS = {
     "placebo": Drug(name="placebo", drug_class="placebo"),
@@ -46,10 +48,12 @@ ENDPOINTS = {
 
 
 def knowledge_of(rows: Sequence[TrialArm]) -> KnowledgeBase:
-    source = Source(source_id="s", title="made up", published="2015", design=Design.RCT, seen=Seen.FULL_TEXT)
-    return KnowledgeBase(
-        Path("."), Vocabulary(DRUGS, ENDPOINTS), {"s": source}, EvidenceTable(tuple(rows), {"s": source})
-    )
+    sources = {
+        row.source_id: Source(source_id=row.source_id, title="made up", published=row.published, design=Design.RCT,
+                              seen=Seen.FULL_TEXT)
+        for row in rows
+    }  # fmt: skip
+    return KnowledgeBase(Path("."), Vocabulary(DRUGS, ENDPOINTS), sources, EvidenceTable(tuple(rows), sources))
 
 
 def arm(trial: str, name: str, value: float, **fields: Any) -> TrialArm:
@@ -92,85 +96,94 @@ def test_nothing_of_the_held_out_trial_reaches_its_prediction(endpoint: str) -> 
         else row
         for row in rows
     ]
-    forecasts = []
+    told = []
     for table in (rows, lies):
-        result = leave_one_trial_out(knowledge_of(table), endpoint, trials=["T 3"])
-        forecasts.append([(row.arm, row.contrast, row.forecasts) for row in result.rows])
-        assert {row.trial for row in result.rows} == {"T 3"}
-    assert forecasts[0] == forecasts[1]
+        found = leave_out(knowledge_of(table), endpoint, trials=["T 3"])
+        assert set(found.arms.study) == {"T 3"}
+        told.append((found.arms, found.contrasts))
+    for true, false in zip(*told, strict=True):
+        assert list(true.arm) == list(false.arm)
+        assert not np.array_equal(true.observed, false.observed)
+        for method in METHODS:
+            np.testing.assert_array_equal(true.quantiles[method], false.quantiles[method])
 
 
-def test_rows_scores_and_baselines() -> None:
-    result = leave_one_trial_out(knowledge_of(trials()), "hba1c_change")
-    arms = [row for row in result.rows if not row.contrast]
-    differences = [row for row in result.rows if row.contrast]
-    assert (len(arms), len(differences), result.not_predicted) == (16, 8, 0)
-    observed = {(row.trial, row.arm): row.observed for row in arms}
-    for row in differences:
-        assert row.observed == pytest.approx(observed[row.trial, row.arm] - observed[row.trial, "placebo"])
-        assert row.se == pytest.approx(0.1 * 2**0.5)
-    for row in result.rows:
-        assert set(row.forecasts) == set(METHODS)
-        for forecast in row.forecasts.values():
-            edges = [forecast.intervals[level] for level in LEVELS]
-            assert edges[2][0] < edges[1][0] < edges[0][0] < edges[0][1] < edges[1][1] < edges[2][1]
-    held_out = next(row for row in arms if row.trial == "T 0" and row.arm == "placebo")
-    others = [row.observed for row in arms if row.trial != "T 0"]
-    assert held_out.forecasts["grand_mean"].point == pytest.approx(np.mean(others), abs=1e-6)
-    same = [row.observed for row in arms if row.trial != "T 0" and row.arm == "placebo"]
-    assert held_out.forecasts["class_mean"].point == pytest.approx(np.mean(same), abs=1e-6)
-    scores = result.scores(contrast=False)
-    assert scores["response_engine"].mean_absolute_error < scores["grand_mean"].mean_absolute_error
+def test_figures_and_rivals() -> None:
+    found = leave_out(knowledge_of(trials()), "hba1c_change")
+    arms, contrasts = found.arms, found.contrasts
+    assert (len(arms), len(contrasts), found.not_predicted) == (16, 8, 0)
+    observed = {(trial, name): value for trial, name, value in zip(arms.study, arms.arm, arms.observed, strict=True)}
+    for trial, name, value in zip(contrasts.study, contrasts.arm, contrasts.observed, strict=True):
+        assert value == pytest.approx(observed[trial, name] - observed[trial, "placebo"])
+    for part in (arms, contrasts):
+        assert set(part.quantiles) == set(METHODS)
+        for quantiles in part.quantiles.values():
+            assert (np.diff(quantiles, axis=0) > 0).all()
+    place = next(i for i in range(16) if (arms.study[i], arms.arm[i]) == ("T 0", "placebo"))
+    others = [value for (trial, _), value in observed.items() if trial != "T 0"]
+    assert arms.quantiles["grand_mean"][MEDIAN, place] == pytest.approx(np.mean(others), abs=1e-6)
+    same = [value for (trial, name), value in observed.items() if trial != "T 0" and name == "placebo"]
+    assert arms.quantiles["class_mean"][MEDIAN, place] == pytest.approx(np.mean(same), abs=1e-6)
+    section = make_report("trial", [("made up", found)]).tables[0].sections[0]
+    assert section.scores[ENGINE].mean_absolute_error < section.scores["grand_mean"].mean_absolute_error
     # 0.9 within what sixteen rows can tell (3.3 binomial SDs).
-    assert scores["response_engine"].coverage[0.9] > 0.65
-    assert (scores["ridge"].rows, scores["ridge"].trials) == (16, 8)
+    assert section.scores[ENGINE].coverage[0.9] > 0.65
+    assert (section.figures, section.trials) == (16, 8)
 
 
 def test_a_class_that_only_one_trial_studied_is_not_predicted() -> None:
     rows = [*trials(4), arm("LONE", "placebo", -0.1), arm("LONE", "lone", -1.0)]
-    result = leave_one_trial_out(knowledge_of(rows), "hba1c_change", trials=["LONE"])
-    assert result.not_predicted == 1
-    assert [row.arm for row in result.rows] == ["placebo"]
+    found = leave_out(knowledge_of(rows), "hba1c_change", trials=["LONE"])
+    assert found.not_predicted == 1
+    assert list(found.arms.arm) == ["placebo"]
+
+
+def test_cold_starts_are_wider() -> None:
+    """A drug, then a class, that no remaining trial gave: forecast from its class, then from all drugs."""
+    whole = leave_out(
+        knowledge_of([*trials(), arm("LONE", "placebo", -0.1), arm("LONE", "lone", -1.0)]), "hba1c_change"
+    )
+    base = knowledge_of([*trials(), arm("LONE", "placebo", -0.1), arm("LONE", "lone", -1.0)])
+    by_drug, by_class = (leave_out(base, "hba1c_change", by=by) for by in ("drug", "class"))
+    assert set(by_drug.arms.arm) == {"alpha", "beta"}
+    assert by_drug.not_predicted == 1
+    assert set(by_class.arms.group) == {"first", "second"}
+
+    def width(found: Holdout, name: str) -> float:
+        lower, upper = interval(found.arms.quantiles[ENGINE][:, found.arms.arm == name], 0.9)
+        return float(np.mean(upper - lower))
+
+    assert width(by_drug, "alpha") > width(whole, "alpha")
+    assert width(by_class, "lone") > width(whole, "alpha")
+
+
+def test_by_year_knows_only_what_was_published_before() -> None:
+    rows = [
+        row.model_copy(update={"published": str(2016 + int(row.trial[2:])), "source_id": f"s{row.trial[2:]}"})
+        for row in trials()
+    ]
+    late = [row.model_copy(update={"value": -9.0}) if row.published >= "2022" else row for row in rows]
+    early = [leave_out(knowledge_of(table), "hba1c_change", by="year") for table in (rows, late)]
+    for group in ("2020", "2021"):
+        at = early[0].arms.group == group
+        assert at.any()
+        np.testing.assert_array_equal(
+            early[0].arms.quantiles[ENGINE][:, at], early[1].arms.quantiles[ENGINE][:, early[1].arms.group == group]
+        )
 
 
 def test_a_difference_without_its_arms_is_predicted_too() -> None:
     gap = {"statistic": Statistic.MEAN_DIFFERENCE, "comparator_arm": "placebo", "se": 0.15}
     rows = [*trials(), arm("GAP", "alpha", -0.8, **gap), arm("GAP", "placebo", 7.0, endpoint="nausea", se=None,
             statistic=Statistic.PROPORTION)]  # fmt: skip
-    (row,) = leave_one_trial_out(knowledge_of(rows), "hba1c_change", trials=["GAP"]).rows
-    assert row.contrast
-    assert row.forecasts["response_engine"].point == pytest.approx(-0.8, abs=0.3)
+    found = leave_out(knowledge_of(rows), "hba1c_change", trials=["GAP"])
+    assert (len(found.arms), len(found.contrasts)) == (0, 1)
+    assert found.contrasts.quantiles[ENGINE][MEDIAN, 0] == pytest.approx(-0.8, abs=0.3)
 
 
 def test_progress_and_unknown_endpoint() -> None:
     seen: list[tuple[float, str]] = []
-    leave_one_trial_out(knowledge_of(trials(4)), "nausea", progress=lambda share, text: seen.append((share, text)))
+    leave_out(knowledge_of(trials(4)), "nausea", progress=lambda share, text: seen.append((share, text)))
     assert seen == [(0.0, "T 0"), (0.25, "T 1"), (0.5, "T 2"), (0.75, "T 3")]
     with pytest.raises(UnknownEndpoint):
-        leave_one_trial_out(knowledge_of(trials(4)), "wonder")
-
-
-def test_scores_by_hand() -> None:
-    def row(observed: float, point: float, half: float) -> BacktestRow:
-        forecast = Forecast(point, {level: (point - half * level, point + half * level) for level in LEVELS})
-        return BacktestRow("T", "all", "a", "s", "alpha", 26.0, False, observed, 0.1, {"m": forecast}, 1)
-
-    rows = [row(0.0, 0.0, 1.0), row(1.2, 0.0, 1.0)]
-    result = score(rows, "m")
-    assert result.mean_absolute_error == pytest.approx(0.6)
-    assert result.coverage == {0.5: 0.5, 0.8: 0.5, 0.9: 0.5}
-    # Width 1.8, and the second row misses by 0.3, charged 2 / 0.1 times.
-    assert result.interval_score[0.9] == pytest.approx(1.8 + 0.5 * 20 * 0.3)
-
-
-def test_baselines_recover_what_they_model() -> None:
-    prepared = ResponseEngine(knowledge_of(trials())).prepared("hba1c_change")
-    data = prepared.data
-    y = data.y
-    assert grand_mean(data, data.plus).means == pytest.approx(np.full(len(y), y.mean()))
-    by_class = class_mean(data, data.plus).means
-    control = data.plus.drug_class < 0
-    assert by_class[control] == pytest.approx(np.full(control.sum(), y[control].mean()))
-    fitted = ridge(data, prepared.layout, data.plus)
-    assert np.mean((fitted.means - y) ** 2) < 0.5 * np.var(y)
-    assert (fitted.sds > 0).all()
+        leave_out(knowledge_of(trials(4)), "wonder")

@@ -113,6 +113,7 @@ def prepare(
         knots=tuple(knots),
         class_modifiers=scales.class_modifiers,
         starts_at_zero=not proportion,
+        baseline=scales.baseline,
     )
     data = ResponseData(
         y=y / scale,

@@ -1,151 +1,123 @@
-"""Leave one trial out: predict each published arm from its design alone, everything refitted without its trial.
+"""Leave trials of the evidence base out: predict each published figure from its design, everything refitted without it.
 
-Without the held-out trial: rows, covariate scales, reference doses, typical SDs, the response's scale, hyperparameters.
+Without the held-out trials: rows, covariate scales, reference doses, typical SDs, the response's scale, hyperparameters.
 The optimiser starts from the priors each time, so that nothing carries over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 
 import numpy as np
+from scipy.special import expit
 
 from knowledge.base import KnowledgeBase
-from knowledge.schemas import EvidenceView, TrialArm
+from knowledge.errors import NoEvidence
+from knowledge.schemas import Drug, EvidenceView
 from tools.response.assemble import Prepared
 from tools.response.designs import design_of, to_arms
 from tools.response.engine import prepare_endpoint
 from tools.response.features import FloatArray
 from tools.response.fit import fit_prepared
-from tools.response.heldout import LEVELS, METHODS, Forecast, predict_held_out
-from tools.response.mixture import Prediction
+from tools.response.heldout import table_of
+from tools.response.posterior import Posterior
 from tools.response.rows import Row
+from tools.response.tables.forecasts import (
+    ENGINE,
+    Forecasts,
+    as_differences,
+    differences_of,
+    engine_arms,
+    engine_differences,
+    figures_drawn,
+    joined,
+    rival_quantiles,
+)
+from tools.response.tables.holdout import By, Holdout
+from tools.response.tables.rivals import Figures
+from tools.response.tables.table import ArmTable, stacked
 from tools.response.threads import one_thread
 
-__all__ = ["LEVELS", "METHODS", "Backtest", "BacktestRow", "Forecast", "Score", "leave_one_trial_out", "score"]
-
-
-@dataclass(frozen=True)
-class BacktestRow:
-    """One held-out figure: an arm's mean, or its difference from the control arm of its trial.
-
-    Attributes
-    ----------
-    forecasts : method -> forecast; sampling error of the figure is part of each interval.
-    n_trials_drug : trials of the drug that the prediction could learn from (0 borrows from the class).
-    """
-
-    trial: str
-    cohort: str
-    arm: str
-    source_id: str
-    intervention: str
-    weeks: float
-    contrast: bool
-    observed: float
-    se: float
-    forecasts: Mapping[str, Forecast]
-    n_trials_drug: int
-
-
-@dataclass(frozen=True)
-class Score:
-    """How a method did over the rows.
-
-    Attributes
-    ----------
-    mean_absolute_error : in the endpoint's unit.
-    coverage : level -> share of rows inside the interval.
-    interval_score : level -> mean interval score (Gneiting and Raftery 2007), lower is better.
-    """
-
-    rows: int
-    trials: int
-    mean_absolute_error: float
-    coverage: Mapping[float, float]
-    interval_score: Mapping[float, float]
-
-
-@dataclass(frozen=True)
-class Backtest:
-    """A finished backtest; `not_predicted` counts held-out figures whose class no other trial has studied."""
-
-    endpoint: str
-    rows: tuple[BacktestRow, ...]
-    not_predicted: int
-
-    def scores(self, *, contrast: bool) -> dict[str, Score]:
-        """Scores of each method over the arms, or over the differences."""
-        rows = [row for row in self.rows if row.contrast == contrast]
-        return {method: score(rows, method) for method in METHODS} if rows else {}
-
-
-def score(rows: Sequence[BacktestRow], method: str) -> Score:
-    """Error, coverage and interval score of one method over at least one row."""
-    observed = np.array([row.observed for row in rows])
-    points = np.array([row.forecasts[method].point for row in rows])
-    coverage, interval_score = {}, {}
-    for level in LEVELS:
-        lower, upper = np.array([row.forecasts[method].intervals[level] for row in rows]).T
-        coverage[level] = float(np.mean((lower <= observed) & (observed <= upper)))
-        missed = np.maximum(lower - observed, 0.0) + np.maximum(observed - upper, 0.0)
-        interval_score[level] = float(np.mean(upper - lower + 2.0 / (1.0 - level) * missed))
-    return Score(
-        rows=len(rows),
-        trials=len({row.trial for row in rows}),
-        mean_absolute_error=float(np.mean(np.abs(points - observed))),
-        coverage=coverage,
-        interval_score=interval_score,
-    )
+Split = tuple[str, EvidenceView, list[Row], list[Row]]
 
 
 @one_thread()
-def leave_one_trial_out(
+def leave_out(
     knowledge: KnowledgeBase,
     endpoint: str,
     *,
+    by: By = "trial",
     view: EvidenceView | None = None,
     trials: Sequence[str] | None = None,
     progress: Callable[[float, str], None] = lambda _share, _text: None,
-) -> Backtest:
-    """Hold out each trial in turn and predict its figures.
+) -> Holdout:
+    """Hold out trials in turn and predict their figures.
 
     Parameters
     ----------
     knowledge : evidence and vocabulary.
     endpoint : endpoint id.
+    by : 'trial'; 'drug' or 'class' (all trials that gave it at once, scored on its own arms); 'year' (predicted from
+        what was published before it).
     view : what may be known at all; held-out trials come on top of its exclusions.
     trials : which trials to hold out; all with a usable row by default.
-    progress : called with the share done (0-1) and the trial's name.
+    progress : called with the share done (0-1) and the name of what is held out.
 
     Raises
     ------
-    UnknownEndpoint, NoEvidence : the endpoint.
+    UnknownEndpoint, NoEvidence : as for a prediction.
     """
     view = view or EvidenceView()
     whole = prepare_endpoint(knowledge, view, endpoint)
-    by_trial: dict[str, list[Row]] = {}
-    for row in whole.selection.rows:
-        by_trial.setdefault(row.arm.trial, []).append(row)
-    chosen = sorted(by_trial) if trials is None else [trial for trial in trials if trial in by_trial]
-    rows: list[BacktestRow] = []
-    not_predicted = 0
-    for done, trial in enumerate(chosen):
-        progress(done / len(chosen), trial)
-        held_out = by_trial[trial]
-        # The registry id hides the trial under any other name it may have.
-        names = {trial, *(row.arm.registry_id for row in held_out if row.arm.registry_id)}
-        without = EvidenceView(as_of=view.as_of, exclude=(*view.exclude, *sorted(names)))
-        if not knowledge.arms.view(without).select(endpoint):
-            not_predicted += len(held_out)
+    rows = [row for row in whole.selection.rows if trials is None or row.arm.trial in trials]
+    splits = list(_splits(rows, view, by))
+    parts, left = [], 0
+    for done, (name, without, held_out, scored) in enumerate(splits):
+        progress(done / len(splits), name)
+        try:
+            prepared = prepare_endpoint(knowledge, without, endpoint)
+        except NoEvidence:
+            left += len(scored)
             continue
-        prepared = prepare_endpoint(knowledge, without, endpoint)
-        known = [row for row in held_out if _predictable(row, prepared)]
-        not_predicted += len(held_out) - len(known)
-        if known:
-            rows += _predict_trial(known, prepared, knowledge)
-    return Backtest(endpoint, tuple(rows), not_predicted)
+        known = held_out if by == "class" else [row for row in held_out if _predictable(row, prepared)]
+        wanted = [row for row in scored if row in known]
+        left += len(scored) - len(wanted)
+        if wanted:
+            parts += _predict(known, wanted, name, prepared, knowledge)
+    arms, contrasts = joined([arms for arms, _ in parts]), joined([differences for _, differences in parts])
+    return Holdout(endpoint, whole.endpoint.unit, arms, contrasts, left)
+
+
+def _splits(rows: Sequence[Row], view: EvidenceView, by: By) -> Iterator[Split]:
+    """(name, what may be known, whole held-out trials, those of their rows that count)."""
+    by_trial: dict[str, list[Row]] = {}
+    for row in rows:
+        by_trial.setdefault(row.arm.trial, []).append(row)
+
+    def without(trials: Sequence[str]) -> EvidenceView:
+        # The registry id hides a trial under any other name it may have.
+        ids = {row.arm.registry_id for trial in trials for row in by_trial[trial] if row.arm.registry_id}
+        return EvidenceView(as_of=view.as_of, exclude=(*view.exclude, *sorted({*trials, *ids})))
+
+    if by == "trial":
+        for trial in sorted(by_trial):
+            yield trial, without([trial]), by_trial[trial], by_trial[trial]
+    elif by == "year":
+        for year in sorted({row.arm.published[:4] for row in rows}):
+            chosen = [row for row in rows if row.arm.published[:4] == year]
+            yield year, EvidenceView(as_of=date(int(year) - 1, 12, 31), exclude=view.exclude), chosen, chosen
+    else:
+        active = [row for row in rows if not row.arm.arm_role.is_control]
+        for name in sorted({_key(row, by) for row in active}):
+            own = [row for row in active if _key(row, by) == name]
+            given = sorted({row.arm.trial for row in own})
+            yield name, without(given), [row for trial in given for row in by_trial[trial]], own
+
+
+def _key(row: Row, by: By) -> str:
+    return row.arm.intervention if by == "drug" else row.arm.drug_class
 
 
 def _predictable(row: Row, prepared: Prepared) -> bool:
@@ -153,42 +125,118 @@ def _predictable(row: Row, prepared: Prepared) -> bool:
     return all(arm.arm_role.is_control or arm.drug_class in prepared.classes for arm in sides)
 
 
-def _predict_trial(rows: Sequence[Row], prepared: Prepared, knowledge: KnowledgeBase) -> list[BacktestRow]:
+def _predict(
+    rows: Sequence[Row], wanted: Sequence[Row], group: str, prepared: Prepared, knowledge: KnowledgeBase
+) -> list[tuple[Forecasts, Forecasts]]:
     posterior = fit_prepared(prepared)
     drugs = knowledge.vocabulary.drugs
-    found: list[BacktestRow] = []
-    singles = [row for row in rows if row.against is None]
-    if singles:
-        arms = to_arms([design_of(row.arm, prepared, drugs) for row in singles], prepared)
-        held_out = predict_held_out(
-            posterior, prepared, arms, _sizes([row.arm for row in singles]), [row.se for row in singles]
+    known = [row for row in prepared.selection.rows if row.against is None]
+    table = table_of(known, prepared, drugs)
+    figures = Figures(table, table.response, table.response_se)
+    differences = _differences(prepared, table, known, drugs)
+    parts = []
+    for trial in sorted({row.arm.trial for row in wanted}):
+        singles = [row for row in rows if row.arm.trial == trial and row.against is None]
+        if singles:
+            parts.append(_arms(singles, wanted, group, posterior, prepared, knowledge, figures, differences))
+        for row in rows:
+            if row.arm.trial == trial and row.against is not None and row in wanted:
+                parts.append(_difference(row, group, posterior, prepared, knowledge, differences))
+    return parts
+
+
+def _arms(
+    rows: Sequence[Row],
+    wanted: Sequence[Row],
+    group: str,
+    posterior: Posterior,
+    prepared: Prepared,
+    knowledge: KnowledgeBase,
+    figures: Figures,
+    differences: Figures,
+) -> tuple[Forecasts, Forecasts]:
+    drugs = knowledge.vocabulary.drugs
+    trial = table_of(rows, prepared, drugs)
+    arms = to_arms([design_of(row.arm, prepared, drugs) for row in rows], prepared)
+    variance = None if trial.proportion else _variance(trial.n, [row.se for row in rows], prepared)
+    prediction = posterior.predict(arms, sampling_variance=variance)
+    draws = figures_drawn(prediction, trial.n) if trial.proportion else None
+    scale = "percent" if trial.proportion else "same"
+    quantiles = {ENGINE: engine_arms(prediction, draws), **rival_quantiles(figures, trial, scale)}
+    observed = np.asarray(100.0 * expit(trial.response)) if trial.proportion else trial.value
+    names = np.full(len(rows), group)
+    found = Forecasts(trial.study, trial.arm, names, observed, quantiles)
+    pairs = [(first, second) for first, second in _pairs(rows) if rows[first] in wanted]
+    if not pairs:
+        contrasts = joined([])
+    else:
+        first, second = np.array(pairs).T
+        quantiles = {
+            ENGINE: engine_differences(prediction, draws, pairs),
+            **rival_quantiles(differences, as_differences(trial, pairs), "same"),
+        }
+        contrasts = Forecasts(
+            trial.study[first],
+            trial.arm[first],
+            names[first],
+            trial.response[first] - trial.response[second],
+            quantiles,
         )
-        for index, row in enumerate(singles):
-            found.append(_row(row.arm, row.se, row.arm.value, held_out.arm(index), prepared, contrast=False))
-        for first, second in _pairs(singles):
-            observed = singles[first].arm.value - singles[second].arm.value
-            se = _difference_se(singles[first], singles[second], held_out.prediction)
-            forecasts = held_out.difference(first, second)
-            found.append(_row(singles[first].arm, se, observed, forecasts, prepared, contrast=True))
-    for row in rows:
-        if row.against is None:
-            continue
-        one, other = design_of(row.arm, prepared, drugs), design_of(row.against, prepared, drugs)
-        # The comparator's row may be of another visit or endpoint; the difference is of this one.
-        other = replace(other, weeks=one.weeks, covariates=one.covariates)
-        sizes = _sizes([row.arm, row.against])
-        half = row.se * 0.5**0.5
-        held_out = predict_held_out(posterior, prepared, to_arms([one, other], prepared), sizes, [half, half])
-        found.append(_row(row.arm, row.se, row.value, held_out.difference(0, 1), prepared, contrast=True))
-    return found
+    return found.take(np.array([i for i, row in enumerate(rows) if row in wanted], dtype=np.int64)), contrasts
 
 
-def _sizes(arms: Sequence[TrialArm]) -> FloatArray:
-    return np.array([float(arm.n) if arm.n else np.nan for arm in arms])
+def _difference(
+    row: Row, group: str, posterior: Posterior, prepared: Prepared, knowledge: KnowledgeBase, differences: Figures
+) -> tuple[Forecasts, Forecasts]:
+    """A difference whose arms are not published themselves."""
+    drugs = knowledge.vocabulary.drugs
+    assert row.against is not None
+    one, other = design_of(row.arm, prepared, drugs), design_of(row.against, prepared, drugs)
+    # The comparator's row may be of another visit or endpoint; the difference is of this one.
+    other = replace(other, weeks=one.weeks, covariates=one.covariates)
+    sizes = np.array([float(n) if n else np.nan for n in (row.arm.n, row.against.n)])
+    variance = _variance(sizes, [row.se * 0.5**0.5] * 2, prepared)
+    prediction = posterior.predict(to_arms([one, other], prepared), sampling_variance=variance)
+    quantiles = {
+        ENGINE: engine_differences(prediction, None, [(0, 1)]),
+        **rival_quantiles(differences, _reported_difference(row, prepared, drugs), "same"),
+    }
+    found = Forecasts(
+        np.array([row.arm.trial]), np.array([row.arm.arm]), np.array([group]), np.array([row.value]), quantiles
+    )
+    return joined([]), found
+
+
+def _differences(prepared: Prepared, table: ArmTable, known: Sequence[Row], drugs: Mapping[str, Drug]) -> Figures:
+    """All differences that a rival may learn from: of published arms, and published as such."""
+    own = differences_of(table, _pairs(known))
+    reported = [row for row in prepared.selection.rows if row.against is not None]
+    if not reported:
+        return own
+    extra = [_reported_difference(row, prepared, drugs) for row in reported]
+    return Figures(
+        stacked([own.table, *extra]),
+        np.concatenate([own.y, [row.value for row in reported]]),
+        np.concatenate([own.se, [row.se for row in reported]]),
+    )
+
+
+def _reported_difference(row: Row, prepared: Prepared, drugs: Mapping[str, Drug]) -> ArmTable:
+    assert row.against is not None
+    both = table_of([row, replace(row, arm=row.against)], prepared, drugs)
+    return as_differences(both, [(0, 1)])
+
+
+def _variance(sizes: FloatArray, printed: Sequence[float], prepared: Prepared) -> FloatArray:
+    """Sampling variance from the design; from the printed error where no size or no typical SD is known."""
+    variance = np.square(printed) / prepared.data.scale**2
+    if prepared.selection.individual_sd is None:
+        return np.asarray(variance)
+    return np.asarray(np.where(np.isnan(sizes), variance, prepared.data.individual_sd**2 / np.maximum(sizes, 1.0)))
 
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[int, int]]:
-    """(active, control) positions of the same cohort and visit."""
+    """(active, control) positions of the same trial, cohort and visit."""
     controls = {
         (row.arm.study_key, row.arm.weeks): index for index, row in enumerate(rows) if row.arm.arm_role.is_control
     }
@@ -197,35 +245,3 @@ def _pairs(rows: Sequence[Row]) -> list[tuple[int, int]]:
         for index, row in enumerate(rows)
         if not row.arm.arm_role.is_control and (row.arm.study_key, row.arm.weeks) in controls
     ]
-
-
-def _difference_se(first: Row, second: Row, prediction: Prediction) -> float:
-    if not prediction.proportion:
-        return float(np.hypot(first.se, second.se))
-    shares = np.clip(np.array([first.arm.value, second.arm.value]) / 100.0, 0.01, 0.99)
-    return 100.0 * float(np.sqrt(np.sum((shares * (1 - shares) * np.array([first.se, second.se])) ** 2)))
-
-
-def _row(
-    arm: TrialArm,
-    se: float,
-    observed: float,
-    forecasts: Mapping[str, Forecast],
-    prepared: Prepared,
-    *,
-    contrast: bool,
-) -> BacktestRow:
-    trials = {row.arm.trial for row in prepared.selection.rows if row.arm.intervention == arm.intervention}
-    return BacktestRow(
-        trial=arm.trial,
-        cohort=arm.cohort,
-        arm=arm.arm,
-        source_id=arm.source_id,
-        intervention=arm.intervention,
-        weeks=arm.weeks or prepared.typical_weeks,
-        contrast=contrast,
-        observed=observed,
-        se=se,
-        forecasts=forecasts,
-        n_trials_drug=0 if arm.arm_role.is_control else len(trials),
-    )

@@ -12,11 +12,13 @@ import numpy as np
 from knowledge.base import KnowledgeBase
 from knowledge.schemas import Endpoint, EvidenceView, Family
 from tools.response.assemble import Prepared
-from tools.response.backtest import Backtest, BacktestRow, leave_one_trial_out, score
+from tools.response.backtest import leave_out
 from tools.response.confidence import CURVES, FILE, LEVEL, Calibration, Step, calibrations
 from tools.response.engine import prepare_endpoint
 from tools.response.features import FloatArray, IntArray
 from tools.response.fit import MODEL_VERSION
+from tools.response.tables.forecasts import ENGINE, Forecasts
+from tools.response.tables.scoring import MEDIAN, covered, interval
 
 FOLDS = 5
 MIN_TRIALS = 15  # below, a frequency says little and none is given
@@ -37,45 +39,43 @@ def make_curve(
     knowledge: KnowledgeBase, endpoint_id: str, progress: Callable[[float, str], None] = lambda _share, _text: None
 ) -> Calibration | None:
     """Backtest an endpoint and fit its curve; takes a fit for each trial."""
-    backtest = leave_one_trial_out(knowledge, endpoint_id, progress=progress)
+    backtest = leave_out(knowledge, endpoint_id, progress=progress)
     endpoint = knowledge.vocabulary.endpoint(endpoint_id)
-    return calibrate(backtest, endpoint, prepare_endpoint(knowledge, EvidenceView(), endpoint_id))
+    return calibrate(backtest.arms, endpoint, prepare_endpoint(knowledge, EvidenceView(), endpoint_id))
 
 
-def calibrate(backtest: Backtest, endpoint: Endpoint, prepared: Prepared) -> Calibration | None:
+def calibrate(arms: Forecasts, endpoint: Endpoint, prepared: Prepared) -> Calibration | None:
     """Fit the curve; None without an MCID, a typical SD, or enough trials."""
-    rows = [row for row in backtest.rows if not row.contrast]
-    trials = sorted({row.trial for row in rows})
+    trials = sorted({str(name) for name in arms.study})
     sd = prepared.selection.individual_sd
     if endpoint.mcid is None or sd is None or len(trials) < MIN_TRIALS:
         return None
     sizes = [row.arm.n for row in prepared.selection.rows if row.arm.n]
-    widths, hits = _widths_and_hits(rows, endpoint.mcid)
+    widths, hits = _widths_and_hits(arms, endpoint.mcid)
     overall = float(hits.mean())
-    summary = score(rows, "response_engine")
+    quantiles = arms.quantiles[ENGINE]
     return Calibration(
         endpoint=endpoint.endpoint_id,
         tolerance=endpoint.mcid,
         unit=endpoint.unit,
         evidence_hash=prepared.evidence_hash,
         model_version=MODEL_VERSION,
-        n_arms=len(rows),
+        n_arms=len(arms),
         n_trials=len(trials),
         typical_n=float(np.median(sizes)),
         individual_sd=sd,
-        mean_absolute_error=summary.mean_absolute_error,
-        coverage=summary.coverage[LEVEL],
-        brier=_cross_validated_brier(rows, trials, endpoint.mcid),
+        mean_absolute_error=float(np.mean(np.abs(quantiles[MEDIAN] - arms.observed))),
+        coverage=float(np.mean(covered(quantiles, arms.observed, LEVEL))),
+        brier=_cross_validated_brier(arms, trials, endpoint.mcid),
         brier_constant=overall * (1 - overall),
         steps=fit_steps(widths, hits),
     )
 
 
-def _widths_and_hits(rows: Sequence[BacktestRow], tolerance: float) -> tuple[FloatArray, FloatArray]:
-    forecasts = [row.forecasts["response_engine"] for row in rows]
-    widths = np.array([(f.intervals[LEVEL][1] - f.intervals[LEVEL][0]) / 2 for f in forecasts])
-    errors = np.array([abs(row.observed - f.point) for row, f in zip(rows, forecasts, strict=True)])
-    return widths, (errors <= tolerance).astype(float)
+def _widths_and_hits(arms: Forecasts, tolerance: float) -> tuple[FloatArray, FloatArray]:
+    lower, upper = interval(arms.quantiles[ENGINE], LEVEL)
+    errors = np.abs(arms.observed - arms.quantiles[ENGINE][MEDIAN])
+    return (upper - lower) / 2, (errors <= tolerance).astype(float)
 
 
 def fit_steps(widths: FloatArray, hits: FloatArray) -> tuple[Step, ...]:
@@ -103,16 +103,14 @@ def _large_enough(blocks: IntArray) -> list[int]:
     return limits
 
 
-def _cross_validated_brier(rows: Sequence[BacktestRow], trials: Sequence[str], tolerance: float) -> float:
+def _cross_validated_brier(arms: Forecasts, trials: Sequence[str], tolerance: float) -> float:
     errors: list[float] = []
     for fold in range(FOLDS):
-        held_out = set(trials[fold::FOLDS])
-        known = [row for row in rows if row.trial not in held_out]
-        judged = [row for row in rows if row.trial in held_out]
-        if not known or not judged:
+        held_out = np.isin(arms.study, trials[fold::FOLDS])
+        if held_out.all() or not held_out.any():
             continue
-        steps = fit_steps(*_widths_and_hits(known, tolerance))
-        for width, hit in zip(*_widths_and_hits(judged, tolerance), strict=True):
+        steps = fit_steps(*_widths_and_hits(arms.take(np.flatnonzero(~held_out)), tolerance))
+        for width, hit in zip(*_widths_and_hits(arms.take(np.flatnonzero(held_out)), tolerance), strict=True):
             step = next((step for step in steps if width <= step.half_width), steps[-1])
             errors.append((step.share - float(hit)) ** 2)
     return float(np.mean(errors))

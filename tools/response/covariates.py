@@ -174,6 +174,16 @@ class CovariateScales:
         """Positions within `modifiers` of those whose slope may differ between classes."""
         return tuple(index for index, scale in enumerate(self.modifiers) if scale.by_class)
 
+    @property
+    def baseline(self) -> tuple[int, int] | None:
+        """Background column and modifier of the endpoint's own value at the start; None where it is not used."""
+        column = 0
+        for scale in self.scales:
+            if scale.name == "baseline":
+                return column, [own.name for own in self.modifiers].index("baseline")
+            column += 1 + scale.indicator
+        return None
+
     def columns(self, values: Mapping[str, FloatArray], count: int) -> tuple[FloatArray, FloatArray]:
         """Background (M, B) and modifier (M, Q) columns.
 

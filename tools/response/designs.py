@@ -52,13 +52,14 @@ def design_of(arm: TrialArm, prepared: Prepared, drugs: Mapping[str, Drug]) -> D
 def to_arms(designs: Sequence[Design], prepared: Prepared) -> Arms:
     """Designs as the arrays of a prepared endpoint.
 
-    Every class must be among the prepared ones (KeyError); a drug that is not gets an index of its own beyond them.
+    A class or a drug without evidence gets an index of its own beyond the known ones.
     """
     classes = {name: index for index, name in enumerate(prepared.classes)}
     drugs = {name: index for index, name in enumerate(prepared.drugs)}
     for design in designs:
         if design.drug_class is not None:
             drugs.setdefault(design.intervention, len(drugs))
+            classes.setdefault(design.drug_class, len(classes))
     background, modifiers = prepared.scales.columns(stacked([design.covariates for design in designs]), len(designs))
     return Arms(
         drug_class=np.array([CONTROL if d.drug_class is None else classes[d.drug_class] for d in designs]),

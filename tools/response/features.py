@@ -30,7 +30,7 @@ class Arms:
 
     Attributes
     ----------
-    drug_class : (M,) class index, -1 for controls.
+    drug_class : (M,) class index, -1 for controls; an index beyond the layout's classes is a class without evidence.
     drug : (M,) drug index, -1 for controls; an index beyond the layout's drugs is a drug without evidence.
     dose_ratio : (M,) dose over the drug's reference dose; 1 when not stated.
     weeks : (M,) weeks from the start of treatment.
@@ -70,6 +70,10 @@ class Layout:
     knots : per drug, the natural logs of its studied dose ratios other than 1.
     class_modifiers : modifiers whose slope may differ between classes.
     starts_at_zero : True when the response is a change, nought at the start (identity link).
+    n_kinds : how many of the first background columns say that a row is of another statistic than most; each has a
+        level of its own.
+    baseline : background column and modifier of the endpoint's own value at the start, where it is known. Change depends
+        on it more than on any other covariate, so its slopes have priors of their own.
     """
 
     n_classes: int
@@ -79,16 +83,24 @@ class Layout:
     knots: tuple[FloatArray, ...]
     class_modifiers: tuple[int, ...]
     starts_at_zero: bool
+    n_kinds: int = 0
+    baseline: tuple[int, int] | None = None
 
     def background_blocks(self) -> list[str]:
         """Prior block of each background column."""
-        return ["intercept"] + ["background_slope"] * self.n_background
+        blocks = ["intercept"] * (1 + self.n_kinds) + ["background_slope"] * (self.n_background - self.n_kinds)
+        if self.baseline is not None:
+            blocks[1 + self.baseline[0]] = "baseline_slope"
+        return blocks
 
     def effect_blocks(self) -> list[str]:
         """Prior block of each effect column."""
         blocks = ["active"] + ["class"] * self.n_classes + ["drug"] * self.n_drugs
         blocks += ["dose"] * sum(len(knots) for knots in self.knots)
-        blocks += ["modifier"] * self.n_modifiers
+        modifiers = ["modifier"] * self.n_modifiers
+        if self.baseline is not None:
+            modifiers[self.baseline[1]] = "baseline_modifier"
+        blocks += modifiers
         return blocks + ["class_modifier"] * (self.n_classes * len(self.class_modifiers))
 
 
@@ -121,7 +133,7 @@ def effect_matrix(arms: Arms, layout: Layout) -> FloatArray:
     """Effect columns (M, P), before time course and Emax; rows of controls are nought."""
     count = len(arms)
     active = arms.drug_class >= 0
-    classes = _one_hot(arms.drug_class, layout.n_classes)
+    classes = _one_hot(np.where(arms.drug_class < layout.n_classes, arms.drug_class, CONTROL), layout.n_classes)
     drugs = _one_hot(np.where(arms.drug < layout.n_drugs, arms.drug, CONTROL), layout.n_drugs)
     log_ratio = np.log(arms.dose_ratio)
     doses = []

@@ -19,7 +19,7 @@ from tools.response.parameters import Link, load_priors, priors_hash
 from tools.response.posterior import Posterior
 
 # Changes whenever the same rows may give another fit.
-MODEL_VERSION = "1"
+MODEL_VERSION = "2"
 # Fits kept in memory, about 5 MB each.
 FITS_IN_MEMORY = 48
 
@@ -129,6 +129,7 @@ def dump_fit(posterior: Posterior) -> bytes:
         gain=posterior.gain,
         residual=posterior.residual,
         residual_sd=posterior.residual_sd,
+        widening=np.array(posterior.widening),
     )
     return stream.getvalue()
 
@@ -155,4 +156,5 @@ def load_fit(stored: bytes, prepared: Prepared) -> Posterior:
             y=prepared.data.y,
             residual=archive["residual"],
             residual_sd=archive["residual_sd"],
+            widening=float(archive["widening"]),
         )

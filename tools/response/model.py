@@ -131,6 +131,23 @@ class ResponseModel:
             leave_one_out_sd=1.0 / np.sqrt(precision),
         )
 
+    def held_out(self, eta: FloatArray) -> FloatArray:
+        """Each response minus its prediction from all other trials, over that prediction's SD (N,).
+
+        Closed form for a trial g: the error is C a_g with a = K⁻¹ y, and its covariance is C = (K⁻¹_gg)⁻¹ (Sundararajan
+        and Keerthi 2001, for groups). The hyperparameters have seen the trial.
+        """
+        _, covariance = self._covariance(eta)
+        factor = cholesky(covariance, lower=True, check_finite=False)
+        inverse = cho_solve((factor, True), np.eye(len(self.data)), check_finite=False)
+        weights = inverse @ self.data.y
+        standard = np.empty(len(self.data))
+        for trial in np.unique(self.data.trial):
+            rows = np.flatnonzero(self.data.trial == trial)
+            own = np.linalg.inv(inverse[np.ix_(rows, rows)])
+            standard[rows] = own @ weights[rows] / np.sqrt(np.diag(own))
+        return standard
+
     def column_variance(self, eta: FloatArray) -> FloatArray:
         """Prior variance of each column weight (P,)."""
         sd = self.deviations(eta)
@@ -232,6 +249,8 @@ def _hyperparameters(data: ResponseData, layout: Layout) -> tuple[str, ...]:
         names.append("background_slope")
     if layout.n_modifiers:
         names.append("modifier")
+    if layout.baseline is not None:
+        names += ["baseline_slope", "baseline_modifier"]
     if layout.class_modifiers:
         names.append("class_modifier")
     names += ["study", "study_drug"]

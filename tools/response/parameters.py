@@ -21,6 +21,8 @@ STANDARD_DEVIATIONS = (
     "dose",
     "background_slope",
     "modifier",
+    "baseline_slope",
+    "baseline_modifier",
     "class_modifier",
     "study",
     "study_drug",

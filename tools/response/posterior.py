@@ -33,6 +33,8 @@ class Posterior:
     y : (N,) standardised responses.
     residual, residual_sd : (N,) each response minus its prediction from all others at the mode, and that prediction's
         SD. Hyperparameters are not refitted: a screen for figures that disagree, not a backtest.
+    widening : factor on the standard deviations of what a new trial would report, from held-out errors
+        (`solve.widening_of`).
     """
 
     layout: Layout
@@ -47,6 +49,7 @@ class Posterior:
     y: FloatArray
     residual: FloatArray
     residual_sd: FloatArray
+    widening: float = 1.0
 
     @property
     def effective_nodes(self) -> float:
@@ -80,6 +83,8 @@ class Posterior:
         active = arms.drug_class >= 0
         unseen = arms.drug >= self.layout.n_drugs
         same_drug = (arms.drug[:, None] == arms.drug[None, :]) & active[:, None]
+        unseen_class = arms.drug_class >= self.layout.n_classes
+        new_class = (arms.drug_class[:, None] == arms.drug_class[None, :]) & unseen_class[:, None]
         means = np.empty((len(self.weights), count))
         covariances = np.empty((len(self.weights), count, count))
         for index, eta in enumerate(self.eta):
@@ -88,6 +93,7 @@ class Posterior:
             means[index] = design @ self.means[index]
             covariance = design @ self.covariances[index] @ design.T
             extra = sd["dose"] ** 2 * departure + sd["drug"] ** 2 * (same_drug & unseen[:, None])
+            extra = extra + sd["class"] ** 2 * new_class
             if new_trial:
                 extra = extra + sd["study_drug"] ** 2 * same_drug
                 covariance += sd["study"] ** 2 * np.outer(scale, scale)
@@ -96,7 +102,7 @@ class Posterior:
             covariance += extra * np.outer(strength, strength)
             if sampling_variance is not None:
                 covariance[np.diag_indices(count)] += sampling_variance
-            covariances[index] = covariance
+            covariances[index] = covariance * (self.widening**2 if new_trial else 1.0)
         return Prediction(self.weights, means, covariances, self.scale, proportion=not self.layout.starts_at_zero)
 
     def expected(self, arms: Arms) -> FloatArray:

@@ -1,0 +1,1 @@
+"""The response engine on any table of published arms: read, fit, hold out, and compare with its rivals."""
