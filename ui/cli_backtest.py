@@ -89,6 +89,8 @@ def print_backtest(report: BacktestReport) -> None:
                     f"{score.interval_score:>10.3g}{score.width:>10.3g}{inside}  {ratio}"
                 )
             write(f"    PIT histogram of the engine (flat is honest): {' '.join(str(count) for count in section.pit)}")
+            if section.within is not None:
+                write(f"    {_within(section.within)}")
     for pooled in report.pooled:
         write(
             f"\nAll {pooled.tables} tables, {pooled.what}: engine / rival (geometric mean, 90 % interval by resampling trials)"
@@ -98,6 +100,15 @@ def print_backtest(report: BacktestReport) -> None:
             write(f"  {_NAMES.get(name, name):<20} score 90: {_ratio(skill)}   MAE: {_ratio(error)}")
         shares = ", ".join(f"{share:.0%} inside {level:.0%}" for level, share in _levels(pooled.coverage))
         write(f"  Coverage, averaged over trials: {shares}.")
+
+
+def _within(found: Any) -> str:
+    rank = "" if found.auroc is None else f", AUROC {found.auroc:.2f}"
+    return (
+        f"Within {found.tolerance:g} of the point: {found.share:.0%}, forecast {found.said:.0%}; Brier {found.brier:.3f} "
+        f"(always {found.share:.0%}: {found.brier_of_share:.3f}){rank}, calibration error {found.calibration_error:.3f} "
+        f"({found.excess:+.3f} against a perfectly calibrated forecaster)."
+    )
 
 
 def _ratio(skill: Any) -> str:

@@ -87,7 +87,7 @@ def leave_out(
         if wanted:
             parts += _predict(known, wanted, name, prepared, knowledge)
     arms, contrasts = joined([arms for arms, _ in parts]), joined([differences for _, differences in parts])
-    return Holdout(endpoint, whole.endpoint.unit, arms, contrasts, left)
+    return Holdout(endpoint, whole.endpoint.unit, arms, contrasts, left, tolerance=whole.endpoint.mcid)
 
 
 def _splits(rows: Sequence[Row], view: EvidenceView, by: By) -> Iterator[Split]:

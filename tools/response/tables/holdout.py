@@ -34,7 +34,10 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Holdout:
-    """A finished backtest of one endpoint: arms, and differences from the control of the same trial and visit."""
+    """A finished backtest of one endpoint: arms, and differences from the control of the same trial and visit.
+
+    `tolerance` is how near counts as right, where the endpoint has a minimal clinically important difference.
+    """
 
     endpoint: str
     unit: str
@@ -42,6 +45,7 @@ class Holdout:
     contrasts: Forecasts
     not_predicted: int = 0
     notes: tuple[str, ...] = ()
+    tolerance: float | None = None
 
 
 def hold_out(table: ArmTable, *, by: By = "trial", progress: Progress = lambda _share, _text: None) -> Holdout:

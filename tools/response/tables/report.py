@@ -23,6 +23,7 @@ from tools.response.tables.scoring import (
     pit,
     ratio_interval,
 )
+from tools.response.tables.within import auroc, brier, excess_calibration_error, probability_within
 
 LEVEL = 0.9
 PIT_BINS = 10
@@ -50,6 +51,28 @@ class MethodScore(Frozen):
     coverage: Mapping[float, float]
 
 
+class Within(Frozen):
+    """The engine's probability of being right within the tolerance, against what happened.
+
+    Attributes
+    ----------
+    share : of figures that were within `tolerance` of the point; `said` : mean probability that they would be.
+    brier, brier_of_share : of the probabilities, and of saying the overall share each time.
+    auroc : chance that a hit had the higher probability; None when all were hits, or none.
+    calibration_error, excess : over ten bins; the second is what is left after the error that a perfectly calibrated
+        forecaster of the same size would show.
+    """
+
+    tolerance: float
+    share: float
+    said: float
+    brier: float
+    brier_of_share: float
+    auroc: float | None
+    calibration_error: float
+    excess: float
+
+
 class Section(Frozen):
     """Arms, or differences of arms, of one endpoint of one table."""
 
@@ -60,6 +83,7 @@ class Section(Frozen):
     skill: Mapping[str, Skill]
     best_rival: str
     pit: tuple[int, ...]
+    within: Within | None = None
 
 
 class TableReport(Frozen):
@@ -106,7 +130,7 @@ def make_report(by: str, holdouts: Sequence[tuple[str, Holdout]]) -> BacktestRep
 
 
 def _table(name: str, holdout: Holdout) -> TableReport:
-    sections = [_section("arms", holdout.arms), _section("contrasts", holdout.contrasts)]
+    sections = [_section("arms", holdout.arms, holdout.tolerance), _section("contrasts", holdout.contrasts)]
     return TableReport(
         table=name,
         endpoint=holdout.endpoint,
@@ -121,7 +145,7 @@ def _scored(found: Forecasts, method: str) -> bool:
     return bool(np.isfinite(found.quantiles[method]).all())
 
 
-def _section(what: Literal["arms", "contrasts"], found: Forecasts) -> Section | None:
+def _section(what: Literal["arms", "contrasts"], found: Forecasts, tolerance: float | None = None) -> Section | None:
     if len(found) < FEWEST:
         return None
     methods = [method for method in METHODS if _scored(found, method)]
@@ -142,6 +166,25 @@ def _section(what: Literal["arms", "contrasts"], found: Forecasts) -> Section | 
         skill=skill,
         best_rival=min(rivals, key=lambda rival: scores[rival].interval_score) if rivals else "",
         pit=tuple(int(count) for count in counts),
+        within=None if tolerance is None else _within(found, tolerance),
+    )
+
+
+def _within(found: Forecasts, tolerance: float) -> Within:
+    quantiles = found.quantiles[ENGINE]
+    said = probability_within(quantiles, tolerance)
+    hit = (np.abs(found.observed - quantiles[MEDIAN]) <= tolerance).astype(float)
+    rank = auroc(said, hit)
+    error, excess = excess_calibration_error(said, hit)
+    return Within(
+        tolerance=tolerance,
+        share=float(hit.mean()),
+        said=float(said.mean()),
+        brier=brier(said, hit),
+        brier_of_share=float(hit.mean() * (1 - hit.mean())),
+        auroc=rank if np.isfinite(rank) else None,
+        calibration_error=error,
+        excess=excess,
     )
 
 
