@@ -22,6 +22,7 @@ _ONES = {w: i + 1 for i, w in enumerate(("one", "two", "three", "four", "five", 
 _DECADES = {word[:-1] + "ies": value for word, value in _TENS.items()}
 _ADULT, _OLDEST = 18, 110
 _YOUNGEST = 10
+_CHAIN_REACH = 20  # characters of "30 <= " before a name
 _LIGHTEST = 50  # kg; "over 10 kg" is a change of weight
 
 _N = rf"(?:\d{{1,3}}(?![\d.,/]*\d)|eighteen|(?:{'|'.join(_UNITS)})(?:[ -](?:{'|'.join(_ONES)}))?)"
@@ -35,7 +36,7 @@ _DOWNWARD = r"(?:and|or)\s+(?:under|younger|below)"
 # What may not follow a bare number if it is to be an age.
 _NOT_AGE = (
     r"(?!\s*(?:%|per\s*cent|percent|weeks?|wks?|months?|days?|hours?|minutes?|times|fold|mg|µg|ug|mcg|g\b|kg|lbs?\b|pounds?|stone|"
-    r"units?|iu\b|u\b|ml|mmol|mm\s?hg|points?|kcal|patients|people|participants|subjects|trials|studies|others|doses|"
+    r"units?|iu\b|u\b|ml|mmol|mm\s?hg|points?|kcal|feet|foot|ft|inch(?:es)?|cm|met(?:er|re)s?|tall|miles?|patients|people|participants|subjects|trials|studies|others|doses|"
     r"injections|dollars|percentage|of\s+(?:the|them|those)))"
 )
 _NUMBER = r"(\d{1,4}(?:[.,]\d{1,3})?)(?:/\d{2,3})?"
@@ -63,8 +64,13 @@ _RANGE = (
     rf"{_NUMBER.replace('(', '(?P<high>', 1)}{_UNIT.replace('(%', '(?P<last_unit>%')}"
 )
 _AGE_AFTER = re.compile(
-    rf"\s*,?\s*\(?\s*(?:between\s+)?(?P<a>[1-9]\d)\s*(?:-|to|and(?<=\d\sand))\s*(?P<b>[1-9]\d)(?![\w.,]*\d)(?!\w){_NOT_AGE}"
+    rf"\s*,?\s*\(?\s*(?:between\s+)?(?P<a>[1-9]?\d)\s*(?:-|to|and(?<=\d\sand))\s*(?P<b>[1-9]?\d)(?![\w.,]*\d)(?!\w){_NOT_AGE}"
 )
+_LIMIT_AFTER = re.compile(
+    rf"\s*,?\s*(?P<sign>{_MORE}|{_LESS})\s*(?P<a>\d{{1,2}})(?:\s*(?P<unit>months?|years?))?(?![\w.,%]*\d)(?![\w%]){_NOT_AGE}"
+)
+# Words without which a text holds no number.
+_NUMERAL = re.compile(rf"\d|eighteen|{'|'.join(word[:-1] for word in _TENS)}")
 _WEIGHTS = re.compile(
     rf"(?<![\w.,%-])(?P<sign>{_ABOVE}|{_BELOW})?\s*(?P<a>\d{{2,3}})(?:\s*(?:-|to|and)\s*(?P<b>\d{{2,3}}))?\s*"
     r"(?P<unit>kg|lbs?|pounds|stone)(?![\w/])(?!\s+(?:of\s+)?(?:weight|body|loss|lost|lighter|less|heavier|more|gain|decrease|"
@@ -106,21 +112,39 @@ class Quantity:
 def find_quantities(text: str) -> tuple[Quantity, ...]:
     """All quantities in lower-case `text`, biomarkers first; none overlaps another."""
     found: list[Quantity] = []
+    if _NUMERAL.search(text) is None:
+        return ()
     for candidate in (*_biomarkers(text), *_durations(text), *_weights(text), *_ages(text)):
         if all(candidate.end <= other.start or candidate.start >= other.end for other in found):
             found.append(candidate)
     return tuple(sorted(found, key=lambda quantity: quantity.start))
 
 
-def age_after(text: str, position: int) -> Quantity | None:
-    """The age in "women 45-55", "women (45 to 55)" or "women, 45-55," just after `position`; None without one."""
+def age_after(text: str, position: int, youngest: float = _YOUNGEST) -> Quantity | None:
+    """The age in "women 45-55", "women (45 to 55)" or "women, 45-55," just after `position`; None without one.
+
+    Below `youngest` years it is no age: "T2D 5-7 ..." counts something.
+    """
     match = _AGE_AFTER.match(text, position)
     if match is None:
         return None
     comparisons = _age_comparisons("range", match)
-    if not all(_YOUNGEST <= value <= _OLDEST for _, value, _ in comparisons):
+    if not all(youngest <= value <= _OLDEST for _, value, _ in comparisons):
         return None
     return Quantity(match.start("a"), match.end("b"), "age", comparisons)
+
+
+def age_limit_after(text: str, position: int) -> Quantity | None:
+    """The age in "boys under 1", "infants under 6 months" just after `position`; None without one."""
+    match = _LIMIT_AFTER.match(text, position)
+    if match is None:
+        return None
+    less = re.fullmatch(_LESS, match["sign"]) is not None
+    inclusive = re.fullmatch(r"up\s+to|at\s+most|no\s+older\s+than|<=|=<|≤", match["sign"]) is not None
+    # As with ages in years, "over 5" includes those who are 5, and only the sign ">" does not.
+    operator: Operator = ("<=" if inclusive else "<") if less else (">" if match["sign"] == ">" else ">=")
+    unit = "months" if (match["unit"] or "").startswith("month") else ""
+    return Quantity(match.start("sign"), match.end(), "age", ((operator, float(match["a"]), unit),))
 
 
 def _weights(text: str) -> Iterator[Quantity]:
@@ -185,6 +209,7 @@ def _age_patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
             "less",
         ),
         (rf"{edge}(?P<a>{_N})(?:{_YEAR_OLDS})(?!\w)", "exact"),
+        (rf"(?<!\w)who(?:'s|\s+is|\s+are)\s+(?P<a>{_N})(?!\w){_NOT_AGE}", "exact"),
         (rf"{edge}(?:aged|age)\s+(?P<a>{_N})(?:\s+years)?(?!\w){_NOT_AGE}", "exact"),
     )
     return tuple((re.compile(source), kind) for source, kind in sources)
@@ -224,47 +249,85 @@ def _number_word(word: str | None) -> float | None:
     return float(_TENS.get(ten, 0) + _ONES.get(one.strip(), 0))
 
 
+# "8 or more migraine days a month": what is counted stands after its number.
+_COUNTED = frozenset({"days", "joints", "cigarettes/day", "per year", "contacts per day"})
+_COUNT_REACH = 30  # characters of "no more than 12 or fewer "
+_COUNT_HEAD = re.compile(
+    rf"(?<![\w.,%-])(?:(?P<sign>{_ABOVE}|{_BELOW})\s*(?P<a>\d{{1,3}})|(?P<b>\d{{1,3}})\s*"
+    r"(?P<word>\+|or\s+(?:more|fewer|less)))\s+$"
+)
+_CHAIN_HEAD = re.compile(rf"(?<![\d.,]){_NUMBER}\s*(?P<first><=|≤|<)\s*$")
+
+
 @lru_cache(maxsize=1)
-def _biomarker_patterns() -> tuple[tuple[re.Pattern[str], Literal["chain", "range", "sign", "word", "exact"]], ...]:
+def _biomarker_names() -> re.Pattern[str]:
     names = sorted(
         (alias for alias, name in attribute_aliases().items() if name != "age" and _numeric(name)),
         key=len,
         reverse=True,
     )
-    name = rf"(?<![\w-])(?P<name>{'|'.join(re.escape(alias) for alias in names)})(?!\w)"
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(re.escape(alias) for alias in names)})(?!\w)")
+
+
+@lru_cache(maxsize=1)
+def _biomarker_patterns() -> tuple[tuple[re.Pattern[str], Literal["chain", "range", "sign", "word", "exact"]], ...]:
+    """What may follow the name of a biomarker."""
     sign = rf"(?P<sign>{_ABOVE}|{_BELOW})"
     return (
-        (re.compile(rf"{_NUMBER}\s*(?P<first><=|≤|<)\s*{name}\s*(?P<second><=|≤|<)\s*{_NUMBER}{_UNIT}"), "chain"),
-        (re.compile(rf"{name}{_JOIN}{_RANGE}(?![\w.])(?P<inclusive>\s+inclusive)?"), "range"),
+        (re.compile(rf"\s*(?P<second><=|≤|<)\s*{_NUMBER}{_UNIT}"), "chain"),
+        (re.compile(rf"{_JOIN}{_RANGE}(?![\w.])(?P<inclusive>\s+inclusive)?"), "range"),
         # "BMI under 27 or over 35" is no one range: it is given back unread, like a single value.
         (
             re.compile(
-                rf"{name}{_JOIN}(?:{_ABOVE}|{_BELOW})\s*{_NUMBER}{_UNIT}\s*,?\s*or\s+(?:{_ABOVE}|{_BELOW})\s*{_NUMBER}{_UNIT}(?!\w)"
+                rf"{_JOIN}(?:{_ABOVE}|{_BELOW})\s*{_NUMBER}{_UNIT}\s*,?\s*or\s+(?:{_ABOVE}|{_BELOW})\s*{_NUMBER}{_UNIT}(?!\w)"
             ),
             "exact",
         ),
-        (re.compile(rf"{name}{_JOIN}{sign}\s*{_NUMBER}{_UNIT}(?![\w])(?!\.\d)"), "sign"),
+        (re.compile(rf"{_JOIN}{sign}\s*{_NUMBER}{_UNIT}(?![\w])(?!\.\d)"), "sign"),
         (
             re.compile(
-                rf"{name}{_JOIN}{_NUMBER}{_UNIT}\s*(?P<word>\+|(?:or|and)\s+(?:higher|above|more|over|greater|lower|less|below|under))"
+                rf"{_JOIN}{_NUMBER}{_UNIT}\s*(?P<word>\+|(?:or|and)\s+(?:higher|above|more|over|greater|lower|less|below|under))"
             ),
             "word",
         ),
-        (re.compile(rf"{name}{_JOIN}{_NUMBER}{_UNIT}(?![\w])(?!\.\d)"), "exact"),
+        (re.compile(rf"{_JOIN}{_NUMBER}{_UNIT}(?![\w])(?!\.\d)"), "exact"),
     )
 
 
 def _biomarkers(text: str) -> Iterator[Quantity]:
+    names = list(_biomarker_names().finditer(text))
+    for name in names:
+        head = _COUNT_HEAD.search(text[max(0, name.start() - _COUNT_REACH) : name.start()])
+        attribute = attribute_aliases()[name.group()]
+        info = attribute_info(attribute)
+        if head is not None and info is not None and info.unit in _COUNTED:
+            if head["sign"]:
+                comparisons = _biomarker_sign(head["sign"], float(head["a"]), "")
+            else:
+                down = re.search(r"fewer|less", head["word"]) is not None
+                comparisons = (("<=" if down else ">=", float(head["b"]), ""),)
+            yield Quantity(name.start() - len(head.group()), name.end(), attribute, comparisons)
     for pattern, kind in _biomarker_patterns():
-        for match in pattern.finditer(text):
-            attribute = attribute_aliases()[match["name"]]
-            yield Quantity(match.start(), match.end(), attribute, _biomarker_comparisons(kind, match))
+        for name in names:
+            match = pattern.match(text, name.end())
+            head = (
+                _CHAIN_HEAD.search(text[max(0, name.start() - _CHAIN_REACH) : name.start()])
+                if kind == "chain"
+                else None
+            )
+            if match is None or (kind == "chain" and head is None):
+                continue
+            start = name.start() - len(head.group()) if head is not None else name.start()
+            comparisons = _biomarker_comparisons(kind, match, head)
+            yield Quantity(start, match.end(), attribute_aliases()[name.group()], comparisons)
 
 
-def _biomarker_comparisons(kind: str, match: re.Match[str]) -> tuple[tuple[Operator, float, str], ...]:
-    if kind == "chain":
-        low, high, unit = _number(match[1]), _number(match[5]), match[6] or ""
-        first: Operator = ">" if match["first"] == "<" else ">="
+def _biomarker_comparisons(
+    kind: str, match: re.Match[str], head: re.Match[str] | None
+) -> tuple[tuple[Operator, float, str], ...]:
+    if head is not None:
+        low, high, unit = _number(head[1]), _number(match[2]), match[3] or ""
+        first: Operator = ">" if head["first"] == "<" else ">="
         second: Operator = "<" if match["second"] == "<" else "<="
         return ((first, low, unit), (second, high, unit))
     if kind == "range":
@@ -274,10 +337,10 @@ def _biomarker_comparisons(kind: str, match: re.Match[str]) -> tuple[tuple[Opera
         below: Operator = "<=" if match["inclusive"] else "<"
         return ((above, _number(match["low"]), unit), (below, _number(match["high"]), unit))
     if kind == "sign":
-        return _biomarker_sign(match["sign"], _number(match[3]), match[4] or "")
+        return _biomarker_sign(match["sign"], _number(match[2]), match[3] or "")
     if kind == "exact":
         return ()  # a single value is no range; the caller says so
-    value, unit, word = _number(match[2]), match[3] or "", match["word"]
+    value, unit, word = _number(match[1]), match[2] or "", match["word"]
     upward = word == "+" or re.search(r"higher|above|more|over|greater", word) is not None
     return ((">=" if upward else "<=", value, unit),)
 

@@ -172,9 +172,10 @@ def intersect(restrictions: Iterable[Restriction]) -> dict[str, Bounds | str]:
 
 def entails(said: Iterable[Restriction], wanted: Restriction) -> bool:
     """True when everybody who meets all of `said` also meets `wanted`."""
-    left = intersect(item for item in said if item.attribute == wanted.attribute).get(wanted.attribute)
+    same = [item for item in said if item.attribute == wanted.attribute]
+    left = intersect(same).get(wanted.attribute)
     if left is None:
-        return False
+        return wanted in same  # the order of levels is the archetype's, but what was said is said
     if isinstance(left, str) or isinstance(wanted.value, str):
         return left == wanted.value and wanted.operator == "="
     return left.inside(Bounds().narrowed(wanted.operator, wanted.value, wanted))

@@ -13,6 +13,7 @@ from knowledge.common_words import COMMON_WORDS
 from personas.lexicon import lexicon
 
 MIN_LETTERS = 6
+MIN_KNOWN_LETTERS = 5  # 'obeese' is one letter too many
 _WORD = re.compile(rf"[A-Za-z]{{{MIN_LETTERS},}}")
 # Neighbours of a cohort word that mean something else.
 _OTHER_WORDS = frozenset({"hypotension", "hypothyroidism", "hyperthyroidism", "diabetics", "insulins"})
@@ -40,6 +41,8 @@ def _nearest(word: str) -> str | None:
     if word in known or word in COMMON_WORDS or word in _OTHER_WORDS:
         return None
     near = sorted(candidate for candidate in known if OSA.distance(word, candidate, score_cutoff=1) <= 1)
+    if any(word.rstrip("s") == candidate.rstrip("s") for candidate in near):
+        return None  # one or several: nothing is misspelled
     # Between 'diabetes' and 'diabetic' the name of the area wins; between equals nobody guesses.
     named = [candidate for candidate in near if candidate in _area_names()]
     near = named or near
@@ -56,7 +59,7 @@ def _words() -> frozenset[str]:
     for term in words.terms.values():
         phrases += term.phrases
     return frozenset(
-        part for phrase in phrases for part in re.split(r"[\s-]+", phrase.lower()) if len(part) >= MIN_LETTERS
+        part for phrase in phrases for part in re.split(r"[\s-]+", phrase.lower()) if len(part) >= MIN_KNOWN_LETTERS
     )
 
 

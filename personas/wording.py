@@ -5,29 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from personas.restrictions import Bounds, intersect
+from personas.restrictions import Bounds, entails, intersect, parse_restrictions
 from personas.schemas import Persona, Restriction
 from personas.units import attribute_info, attribute_label
 
+_UNDER_AGE = Restriction(attribute="age", operator="<", value=18)
+_UNDER_AGE_WORDS = {"female": "girls", "male": "boys"}
 
-def describe_restrictions(restrictions: Iterable[Restriction]) -> str:
+
+def describe_restrictions(restrictions: Iterable[Restriction], under_age: bool = False) -> str:
     """Restrictions in words, e.g. `women, eGFR 30 to below 60, HbA1c above 9 %`. Empty without restrictions.
 
-    EmptyCohort when two of them exclude each other.
+    `under_age` when all they apply to are under 18. EmptyCohort when two of them exclude each other.
     """
     items = list(restrictions)
     described = [
-        _describe_level(attribute, left) if isinstance(left, str) else _describe_range(attribute, left)
+        _describe_level(attribute, left, under_age) if isinstance(left, str) else _describe_range(attribute, left)
         for attribute, left in sorted(intersect(items).items(), key=_place)
     ]
-    ordered_levels = [item for item in items if isinstance(item.value, str) and item.operator != "="]
-    described += [f"{attribute_label(item.attribute)} {item.operator} {item.value}" for item in ordered_levels]
+    ordered = [item for item in items if isinstance(item.value, str) and item.operator != "="]
+    for name in dict.fromkeys(item.attribute for item in ordered):
+        described.append(_describe_ordered(name, [item for item in ordered if item.attribute == name]))
     return ", ".join(described)
 
 
 def describe_cohort(persona: Persona, restrictions: Iterable[Restriction]) -> str:
     """The archetype's name and what it is limited to, one phrase for headings and sentences."""
-    limits = describe_restrictions(restrictions)
+    items = list(restrictions)
+    limits = describe_restrictions(items, entails((*parse_restrictions(persona.restrictions), *items), _UNDER_AGE))
     return f"{persona.name}, limited to {limits}" if limits else persona.name
 
 
@@ -36,14 +41,25 @@ def _place(described: tuple[str, object]) -> int:
     return {"sex": 0, "age": 1}.get(described[0], 2)
 
 
-def _describe_level(attribute: str, level: str) -> str:
+def _describe_level(attribute: str, level: str, under_age: bool) -> str:
     info = attribute_info(attribute)
+    if attribute == "sex" and under_age:
+        return _UNDER_AGE_WORDS.get(level, level)
     if info is not None and level in info.phrases:
         return info.phrases[level]
     label = attribute_label(attribute)
     if level in ("yes", "no"):
         return f"those {'with' if level == 'yes' else 'without'} {label}"
     return f"{label} {level.replace('_', ' ')}"
+
+
+def _describe_ordered(attribute: str, items: list[Restriction]) -> str:
+    """Levels in order, whose order only the archetype knows: 'ecog 0 to 1', 'nyha >= iii'."""
+    label = attribute_label(attribute)
+    ends = {item.operator: str(item.value).replace("_", " ") for item in items}
+    if len(items) == 2 and ends.keys() == {">=", "<="}:
+        return f"{label} {ends['>=']} to {ends['<=']}"
+    return ", ".join(f"{label} {item.operator} {item.value}" for item in items)
 
 
 def _describe_range(attribute: str, left: Bounds) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ui.console import JsonFlag, open_assistant, write, write_json
+from ui.console import JsonFlag, write, write_json
 
 # Fewer are drawn before a bar could be read.
 _PATIENTS_FOR_A_BAR = 500_000
@@ -33,8 +33,10 @@ def personas_sample(
     as_json: JsonFlag = False,
 ) -> None:
     """Draw virtual patients of an archetype, or of a mixture, and write them to a file."""
-    with open_assistant() as assistant, _bar(n) as progress:
-        report = assistant.sample_personas(persona, restrict or (), out, n=n, seed=seed, force=force, progress=progress)
+    from assistant.persona_sampling import sample_personas
+
+    with _bar(n) as progress:
+        report = sample_personas(persona, restrict or (), out, n=n, seed=seed, force=force, progress=progress)
     if as_json:
         write_json(report.model_dump(mode="json"))
         return

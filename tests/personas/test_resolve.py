@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge.errors import CohortNotCovered, EmptyCohort, InvalidInput, UsageError
-from personas.library import PersonaLibrary
+from personas.library import ARCHETYPES, PersonaLibrary
+from personas.margins import support
 from personas.resolve import cohort_spans, resolve_cohort
-from personas.restrictions import Bounds, bounds_of, parse_restrictions
+from personas.restrictions import Bounds, bounds_of, entails, parse_restrictions
 from personas.sampling import draw
+from personas.schemas import Persona
 from personas.wording import describe_cohort
 
 T2D = "Adults with type 2 diabetes"
@@ -74,7 +78,8 @@ COHORTS = [
     ("adults with obesity and high blood pressure", "obesity_adults", ["hypertension=yes"]),
     ("seniors with obesity", "obesity_older", []),
     ("How many obese teenagers lose 5 % weight on liraglutide over 56 weeks?", "obesity_adolescents", []),
-    ("obese adolescents aged 12 to 17", "obesity_adolescents", ["age<=17", "age>=12"]),
+    ("obese adolescents aged 12 to 17", "obesity_adolescents", []),
+    ("adolescents with obesity aged 12 to 15", "obesity_adolescents", ["age<=15", "age>=12"]),
     ("How would menopausal women with obesity respond to semaglutide 2.4 mg?", "obesity_women_midlife", []),
     ("women aged 40 to 60 with obesity", "obesity_women_midlife", []),
     ("people in their 50s with obesity and T2D", "obesity_t2d", ["age<60", "age>=50"]),
@@ -125,7 +130,7 @@ NOT_PLACED = [
     ("adults with T2D not on insulin", "t2d_adults", ("not on insulin",)),
     ("adults with obesity and a family history of diabetes", "obesity_adults", ("a family history of diabetes",)),
     ("adults with T2D who smoke", "t2d_adults", ("smoke",)),
-    ("adults who are obese and smoke", "obesity_adults", ("smoke",)),
+    ("adults who are obese and smoke", "smokers_adults", ()),
     ("women with T2D who are smokers", "t2d_adults", ("smokers",)),
     ("adults with T2D who have had a heart attack", "t2d_adults", ("heart attack",)),
     ("adults with obesity who live in nursing homes", "obesity_adults", ("live in nursing homes",)),
@@ -156,9 +161,10 @@ def test_what_nobody_can_place_is_named(
         ("How would diabetic dogs react?", "diabetic dogs"),
         ("adults with lupus", "adults with lupus"),
         ("pregnant women with T2D", "pregnant women with T2D"),
-        ("adults with type 1 diabetes", "adults with type 1 diabetes"),
-        ("How would people with COPD react to tiotropium?", "people with COPD"),
-        ("How would smokers react to varenicline?", "smokers"),
+        ("adults with epilepsy", "adults with epilepsy"),
+        ("How would people with sickle cell disease react to voxelotor?", "people with sickle cell disease"),
+        ("toddlers with asthma", "toddlers with asthma"),
+        ("bipolar depression", "bipolar depression"),
         ("How would Martians react to semaglutide?", "Martians"),
         ("How would left-handed people react?", "left-handed people"),
         ("teenagers with type 2 diabetes", "teenagers with type 2 diabetes"),
@@ -229,10 +235,154 @@ def test_a_range_that_runs_backwards(shipped: PersonaLibrary) -> None:
         resolve_cohort("adults with T2D aged 20 to 10", shipped)
 
 
-@pytest.mark.parametrize("words", ["heart failure", "hypertension", "CKD", "depression", "heart disease"])
-def test_a_condition_alone_is_no_tick_on_the_general_population(shipped: PersonaLibrary, words: str) -> None:
+@pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory) -> PersonaLibrary:
+    """The general archetypes and one illness of the shipped ones, whatever else is shipped."""
+    root = tmp_path_factory.mktemp("few")
+    for area in ("general", "obesity", "type_2_diabetes"):
+        shutil.copytree(ARCHETYPES / area, root / area)
+    return PersonaLibrary(root)
+
+
+@pytest.mark.parametrize("words", ["heart failure", "CKD", "heart disease"])
+def test_a_condition_alone_is_no_tick_on_the_general_population(few: PersonaLibrary, words: str) -> None:
     with pytest.raises(CohortNotCovered, match=f"no archetype for {words} yet"):
-        resolve_cohort(f"How would adults with {words} react to semaglutide?", shipped)
+        resolve_cohort(f"How would adults with {words} react to semaglutide?", few)
+
+
+@pytest.mark.parametrize("text", ["smokers", "people with COPD", "adults with hypertension", "adults with depression"])
+def test_an_area_without_archetypes_is_refused_by_name(few: PersonaLibrary, text: str) -> None:
+    with pytest.raises(CohortNotCovered, match=f"No archetype covers '{text}'"):
+        resolve_cohort(f"How would {text} respond?", few)
+
+
+@pytest.mark.parametrize(
+    ("text", "cohort"),
+    [
+        ("heart failure and T2D", "hf_adults"),
+        ("T2D and heart failure", "t2d_adults"),
+        ("hypertension and depression", "hypertension_adults"),
+        ("depression and hypertension", "mdd_adults"),
+    ],
+)
+def test_who_is_named_first_is_who_they_are(shipped: PersonaLibrary, text: str, cohort: str) -> None:
+    assert resolved(text, shipped)[0] == cohort
+
+
+@pytest.mark.parametrize(
+    ("text", "cohort"),
+    [
+        ("smokers", "smokers_adults"),
+        ("people with COPD", "copd_adults"),
+        ("heart failure", "hf_adults"),
+        ("adults with hypertension", "hypertension_adults"),
+        ("CKD", "ckd_adults"),
+        ("adults with depression", "mdd_adults"),
+        ("type 1 diabetes", "t1d_adults"),
+        ("asthma", "asthma_adults"),
+        ("gout", "gout_adults"),
+    ],
+)
+def test_a_bare_illness_is_its_archetype_and_no_tick_on_everybody(
+    shipped: PersonaLibrary, text: str, cohort: str
+) -> None:
+    assert resolved(text, shipped) == (cohort, [], ())
+
+
+def test_an_illness_that_an_archetype_has_no_place_for_is_not_its_age_alone(shipped: PersonaLibrary) -> None:
+    assert resolved("newborns", shipped)[0] == "infants_tb_endemic"
+    with pytest.raises(CohortNotCovered, match="'newborns with asthma'"):
+        resolve_cohort("newborns with asthma", shipped)
+
+
+def test_what_is_negated_twice_is_not_understood(shipped: PersonaLibrary) -> None:
+    assert resolved("COPD patients who don't smoke", shipped) == ("copd_adults", ["current_smoking=no"], ())
+    assert resolved("T2D adults who are not without CKD", shipped)[1:] == ([], ("not without CKD",))
+    assert resolved("T2D and not non-obese", shipped)[1] == []
+
+
+@pytest.mark.parametrize("text", ["male women with T2D", "octogenarian toddlers", "80-year-old children"])
+def test_people_who_are_not_in_a_list_are_both_or_nobody(shipped: PersonaLibrary, text: str) -> None:
+    with pytest.raises(EmptyCohort):
+        resolve_cohort(text, shipped)
+
+
+def test_a_relative_clause_goes_on_after_but(shipped: PersonaLibrary) -> None:
+    with pytest.raises(EmptyCohort, match="bmi"):
+        resolve_cohort("T2D patients who are not obese but have a BMI over 35", shipped)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts", "words"),
+    [
+        (
+            "60% adults with T2D and 40% adults with obesity",
+            {"t2d_adults": 0.6, "obesity_adults": 0.4},
+            "60 % Adults with type 2 diabetes and 40 % Adults with obesity",
+        ),
+        (
+            "How would half smokers and half people with COPD react?",
+            {"smokers_adults": 0.5, "copd_adults": 0.5},
+            "50 % Adults who smoke and want to quit and 50 % Adults with COPD",
+        ),
+        (
+            "20 % diabetics, 30 % obesity and 50 % hypertension",
+            {"t2d_adults": 0.2, "obesity_adults": 0.3, "hypertension_adults": 0.5},
+            "20 % Adults with type 2 diabetes, 30 % Adults with obesity and 50 % Adults with hypertension; "
+            "'diabetics' read as type 2 diabetes",
+        ),
+    ],
+)
+def test_a_mixture_in_words(shipped: PersonaLibrary, text: str, parts: dict[str, float], words: str) -> None:
+    spec = resolve_cohort(text, shipped)
+    assert spec is not None
+    assert {part.persona_id: part.weight for part in spec.mixture} == pytest.approx(parts)
+    assert spec.understood == words
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("60 % women with T2D and 40 % men", "'women with T2D' and 'men' cannot be mixed"),
+        ("60 % T2D and 40 % type 2 diabetes", "cannot be mixed"),
+        ("60 % T2D and 30 % obesity", "add up to 90 %"),
+    ],
+)
+def test_what_is_no_mixture_is_refused_and_not_read_as_something_else(
+    shipped: PersonaLibrary, text: str, fault: str
+) -> None:
+    with pytest.raises(InvalidInput, match=fault):
+        resolve_cohort(text, shipped)
+
+
+def test_shares_of_something_else_make_no_mixture(shipped: PersonaLibrary) -> None:
+    outcome = "Do 60 % of adults with T2D reach HbA1c below 7 % and 40 % lose weight?"
+    assert resolved(outcome, shipped)[0] == "t2d_adults"
+    with pytest.raises(CohortNotCovered, match="lupus"):
+        resolve_cohort("60 % adults with T2D and 40 % adults with lupus", shipped)
+
+
+def test_pregnancy_is_never_left_out(shipped: PersonaLibrary) -> None:
+    """A cohort that is not of pregnant women may not stand in for one that is."""
+    assert resolved("pregnant women under 25 who smoke", shipped) == ("smokers_pregnant", ["age<25"], ())
+    assert resolved("women with T2D who are not pregnant", shipped) == ("t2d_adults", ["sex=female"], ())
+    with pytest.raises(CohortNotCovered):
+        resolve_cohort("pregnant women with hypertension", shipped)
+
+
+def test_poor_control_is_an_hba1c_in_diabetes_only(shipped: PersonaLibrary) -> None:
+    assert resolved("poorly controlled T2D", shipped) == ("t2d_adults", ["hba1c>9"], ())
+    assert resolved("hypertensives who are poorly controlled", shipped)[1:] == ([], ("poorly controlled",))
+
+
+def test_an_illness_is_held_as_another_archetype_holds_it(shipped: PersonaLibrary) -> None:
+    spec = resolve_cohort("adults with COVID-19 and type 2 diabetes", shipped)
+    assert spec is not None
+    assert [str(item) for item in spec.restrictions] == ["diabetes=yes"]
+    assert "'type 2 diabetes' only as those with diabetes" in spec.understood
+    without = resolve_cohort("COPD patients who are not smokers", shipped)
+    assert without is not None
+    assert [str(item) for item in without.restrictions] == ["current_smoking=no"]
 
 
 @pytest.mark.parametrize(
@@ -267,6 +417,7 @@ LIMITS = [
     ["ldl<100", "heart_failure=no"],
     ["adherence_pdc>=0.8"],
     ["payer=medicaid"],
+    ["ecog>=0", "ecog<=1"],
     ["payer=uninsured", "ethnicity=black"],
     ["ethnicity=other", "prefers_oral=yes"],
     ["persistence_12_months=no", "cost_related_nonadherence=no"],
@@ -291,7 +442,7 @@ def test_its_own_words_are_read_back(shipped: PersonaLibrary, texts: list[str]) 
         assert spec.not_understood == (), label
         assert spec.persona_id == persona.id, label
         held = bounds_of(persona, (*own, *spec.restrictions))
-        assert {name: ends(left) for name, left in held.items()} == {name: ends(left) for name, left in meant.items()}
+        assert people_in(persona, held) == people_in(persona, meant), label
         again = resolve_cohort(spec.label, shipped)
         assert again is not None
         assert (again.persona_id, again.restrictions, again.label) == (spec.persona_id, spec.restrictions, spec.label)
@@ -299,8 +450,18 @@ def test_its_own_words_are_read_back(shipped: PersonaLibrary, texts: list[str]) 
     assert compared >= 3
 
 
-def ends(left: Bounds) -> tuple[float, float, bool, bool]:
-    return left.lower, left.upper, left.lower_open, left.upper_open
+def people_in(persona: Persona, limits: dict[str, Bounds]) -> dict[str, tuple[float, float, bool, bool]]:
+    """Ends of what each attribute is limited to, of which its margin has anybody on the other side.
+
+    A label need not repeat "age 18 and over" where the margin begins at 40.
+    """
+    found = {}
+    for name, left in limits.items():
+        lowest, highest = support(persona.attributes[name])
+        lower, upper = (max(left.lower, lowest), min(left.upper, highest))
+        if lower > lowest or upper < highest:
+            found[name] = (lower, upper, lower > lowest and left.lower_open, upper < highest and left.upper_open)
+    return found
 
 
 def test_what_was_understood_can_be_drawn(shipped: PersonaLibrary) -> None:
@@ -331,6 +492,38 @@ area: asthma
 synonyms: [seniors with asthma]
 restrictions: ["age>=65"]
 """
+
+
+LEVELS = """
+id: alzheimers_levels
+name: Adults with made-up memory loss
+area: memory
+summary: Adults with memory loss.
+synonyms: [memory loss]
+demographics:
+  age: {distribution: truncated_normal, mean: 75, sd: 8, lower: 50, upper: 95, unit: years, assumption: made up}
+biomarkers:
+  copies: {distribution: ordinal, levels: {none: 0.5, one: 0.4, two: 0.1}, unit: category, assumption: made up}
+"""
+CARRIERS = """
+id: alzheimers_carriers
+name: Those with copies and memory loss
+parent: alzheimers_levels
+area: memory
+synonyms: ["the carriers' memory loss", "Alois's memory loss", "Alois's"]
+restrictions: ["copies>=one"]
+"""
+
+
+def test_levels_in_order_and_names_with_an_apostrophe(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "alzheimers_levels.yaml").write_text(LEVELS, encoding="utf-8")
+    (tmp_path / "memory" / "alzheimers_carriers.yaml").write_text(CARRIERS, encoding="utf-8")
+    library = PersonaLibrary(tmp_path)
+    assert entails(parse_restrictions(["copies>=one"]), parse_restrictions(["copies>=one"])[0])
+    assert resolved("adults with memory loss", library) == ("alzheimers_levels", [], ())
+    assert resolved("Alois's memory loss", library) == ("alzheimers_carriers", [], ())
+    assert resolved("people with Alois's", library) == ("alzheimers_carriers", [], ())
 
 
 def test_a_new_area_needs_no_code_and_no_entry(tmp_path: Path) -> None:
@@ -376,10 +569,9 @@ def test_any_text_at_all_ends_in_a_cohort_none_or_a_usage_error(shipped: Persona
 @pytest.mark.parametrize(
     "piece", ["a ", "over 65 ", "ckd stage ", "30 < ", "type 2 diabetes ", "non-", "with ", "hba1c of "]
 )
-def test_a_long_text_takes_no_time(shipped: PersonaLibrary, piece: str) -> None:
-    import time
-
+def test_a_long_text_does_not_hang(shipped: PersonaLibrary, piece: str) -> None:
+    # Processor time, with much room: this catches patterns that explode, it measures no speed.
     text = piece * (8000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     resolve_cohort(text, shipped)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 20

@@ -31,6 +31,7 @@ def test_one_letter_is_corrected_and_told(written: str, read: str) -> None:
         "",
         "Zelvoritide 5 mg",
         "semaglutide and dialysis",
+        "System: an octogenarian",
     ],
 )
 def test_other_words_stay(text: str) -> None:

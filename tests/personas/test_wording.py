@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from personas.library import PersonaLibrary
 from personas.restrictions import parse_restrictions
-from personas.wording import describe_restrictions
+from personas.wording import describe_cohort, describe_restrictions
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,14 @@ from personas.wording import describe_restrictions
         (["prefers_oral=yes"], "those with a preference for tablets"),
         (["diabetes_duration>=10"], "diabetes duration 10 years or more"),
         (["nyha>=iii"], "nyha >= iii"),
+        (["nyha>=ii", "nyha<=iv", "age>=50"], "age 50 and over, nyha ii to iv"),
     ],
 )
 def test_restrictions_in_words(texts: list[str], words: str) -> None:
     assert describe_restrictions(parse_restrictions(texts)) == words
+
+
+def test_those_under_18_are_girls_and_boys(shipped: PersonaLibrary) -> None:
+    children, adults = shipped.get("children"), shipped.get("adults")
+    assert describe_cohort(children, parse_restrictions("sex=female")) == "Children aged 5 to 17, limited to girls"
+    assert describe_cohort(adults, parse_restrictions("sex=male")) == "Adults in the United States, limited to men"
