@@ -10,6 +10,8 @@ CohortTwinError
 │   ├── UnknownPersona
 │   ├── UnknownTool
 │   ├── UnknownRun
+│   ├── UnknownConversation
+│   ├── ConversationBusy       another question of it is being answered
 │   ├── CohortNotCovered       no archetype covers the cohort
 │   ├── EmptyCohort            the restrictions leave nobody
 │   ├── ImpossibleDose
@@ -27,7 +29,10 @@ CohortTwinError
 ├── ModelError                 the chat model
 │   ├── ModelNotInstalled
 │   ├── ModelUnavailable
+│   │   └── ProviderDown       it did not answer, after retries; another model may take over
 │   └── ModelMisbehaved
+├── ToolFailed                 a tool stopped on a fault of its own
+├── RunCancelled               whoever asked has left
 └── LimitReached               time, calls or budget
 """
 
@@ -86,6 +91,14 @@ class UnknownTool(UsageError):
 
 class UnknownRun(UsageError):
     """The ledger has no such run."""
+
+
+class UnknownConversation(UsageError):
+    """No conversation has this name."""
+
+
+class ConversationBusy(UsageError):
+    """Another question of the conversation is being answered."""
 
 
 class CohortNotCovered(UsageError):
@@ -156,8 +169,20 @@ class ModelUnavailable(ModelError):
     """No key, no server, or the provider is down."""
 
 
+class ProviderDown(ModelUnavailable):
+    """The provider did not answer, after retries; another model may take over."""
+
+
 class ModelMisbehaved(ModelError):
     """The model's reply cannot be used."""
+
+
+class ToolFailed(CohortTwinError):
+    """A tool stopped on a fault of its own; the question is not to blame."""
+
+
+class RunCancelled(CohortTwinError):
+    """Whoever asked has left; the run was stopped."""
 
 
 class LimitReached(CohortTwinError):

@@ -7,6 +7,10 @@ from typing import Any
 from tools.cohort.tool import describe_cohort
 from tools.literature.tool import search_literature
 from tools.registry import Registry, Tool
+from tools.response.explain_tool import explain_prediction
+from tools.response.ranking_tool import rank_treatments
+from tools.response.responders_tool import find_responders
+from tools.response.stopping_tool import simulate_stopping
 from tools.response.tool import compare_treatments, simulate_treatment_response
 
 
@@ -16,6 +20,10 @@ def build_registry() -> Registry:
     tools: tuple[Tool[Any, Any], ...] = (
         simulate_treatment_response,
         compare_treatments,
+        rank_treatments,
+        find_responders,
+        explain_prediction,
+        simulate_stopping,
         describe_cohort,
         search_literature,
     )

@@ -62,7 +62,9 @@ def test_the_width_counts_only_where_it_tells_something() -> None:
     useful, useless = _curve(0.1), _curve(0.2)
     assert (useful.step(0.4).share, useful.step(0.9).share, useful.step(9.0).share) == (0.9, 0.5, 0.5)
     assert {useless.step(width).share for width in (0.4, 0.9, 9.0)} == {0.74}
-    assert useful.reported_half_width(0.5) == pytest.approx(np.hypot(0.5, 1.6448536 * 0.1))
+    assert useful.reported_half_width(0.5, -1.0) == pytest.approx(np.hypot(0.5, 1.6448536 * 0.1))
+    share = useful.model_copy(update={"individual_sd": None, "unit": "%-points"})
+    assert share.reported_half_width(3.0, 20.0) == pytest.approx(np.hypot(3.0, 1.6448536 * 4.0))
 
 
 def test_the_shipped_curves_belong_to_the_shipped_evidence(shipped: KnowledgeBase) -> None:

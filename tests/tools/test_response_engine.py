@@ -159,8 +159,8 @@ def test_no_evidence_says_what_there_is_evidence_on(make: Maker) -> None:
         interval(without, "lone", 10.0)
 
 
-def test_other_families_and_unknown_names_are_refused(engine: ResponseEngine) -> None:
-    with pytest.raises(NoEvidence, match="time to event"):
+def test_endpoints_without_rows_and_unknown_names_are_refused(engine: ResponseEngine) -> None:
+    with pytest.raises(NoEvidence, match="No figure on death"):
         engine.prepared("death")
     with pytest.raises(UnknownEndpoint):
         engine.prepared("happiness")

@@ -29,6 +29,7 @@ from knowledge.vocabulary import Vocabulary
 from personas.library import PersonaLibrary
 from tools.context import ToolContext
 from tools.response.compare import rank_probabilities
+from tools.response.engine import engine_for
 from tools.response.schemas import CompareResult, ResponseResult
 from tools.response.tool import compare_treatments, simulate_treatment_response
 from tools.schemas import Estimate, Kind, Level, Validation
@@ -96,25 +97,25 @@ def evidence() -> tuple[TrialArm, ...]:
 
 
 def elsewhere(rows: list[TrialArm]) -> list[TrialArm]:
-    """Delta against smoking; slim against obesity in two doses, in %, and in kg in fewer trials."""
+    """Delta against cold, for which there is no archetype; slim against obesity in two doses, in %, and in kg in fewer trials."""
     found = []
     for row in (row for row in rows if row.endpoint == "nausea" and row.intervention in ("alpha", "placebo")):
         other = {"intervention": "delta", "drug_class": "fourth"} if row.intervention == "alpha" else {}
-        trial = {"area": "smoking", "trial": f"QUIT {row.trial}", "baseline": Baseline(age=45.0), "tags": ()}
+        trial = {"area": "hypothermia", "trial": f"QUIT {row.trial}", "baseline": Baseline(age=45.0), "tags": ()}
         found.append(row.model_copy(update={**trial, **other}))
     for row in (row for row in rows if row.endpoint == "weight_change" and row.intervention in ("alpha", "placebo")):
         trial = {"area": "obesity", "trial": f"SLIM {row.trial}", "tags": ("no_diabetes",), "frequency": "once weekly"}
         trial["baseline"] = Baseline(bmi=37.0, weight=104.0, age=46.0, hba1c=5.7)
         index = int(row.trial.split()[1])
         dose, n = (2.0, 100) if index % 8 == 0 else (1.0, 300)
-        other = {"n": n}
+        weight: dict[str, Any] = {"n": n}
         if row.intervention == "alpha":
-            other |= {"intervention": "slim", "drug_class": "fifth", "dose": dose, "arm": f"slim {dose:g}"}
+            weight |= {"intervention": "slim", "drug_class": "fifth", "dose": dose, "arm": f"slim {dose:g}"}
         found.append(
-            row.model_copy(update={**trial, **other, "endpoint": "weight_percent_change", "value": 2 * row.value})
+            row.model_copy(update={**trial, **weight, "endpoint": "weight_percent_change", "value": 2 * row.value})
         )
         if index < 2:
-            found.append(row.model_copy(update={**trial, **other}))
+            found.append(row.model_copy(update={**trial, **weight}))
     return found
 
 
@@ -243,7 +244,7 @@ def test_a_drug_of_another_area_shows_what_it_was_studied_on(context: ToolContex
 def test_a_drug_for_other_people_is_refused(context: ToolContext) -> None:
     for endpoints in ([], ["nausea"]):
         with pytest.raises(
-            NoEvidence, match=r"delta in this evidence base are in smoking, none in .*No archetype for smoking"
+            NoEvidence, match=r"delta in this evidence base are in hypothermia, none in .*No archetype for hypothermia"
         ):
             simulate(context, treatment={"intervention": "delta"}, endpoints=endpoints)
     with pytest.raises(NoEvidence, match="delta"):
@@ -393,3 +394,19 @@ def test_shipped_evidence_predicts_the_main_question(shipped: KnowledgeBase, lib
         assert estimates["hba1c_change.difference"].upper < 0  # type: ignore[operator]
         assert estimates["nausea.mean"].point > estimates["nausea.control"].point
     assert found[1.0]["hba1c_change.mean"].point < found[0.5]["hba1c_change.mean"].point
+
+
+@pytest.mark.slow
+def test_shipped_evidence_lets_those_who_start_higher_fall_further(shipped: KnowledgeBase) -> None:
+    """HbA1c on semaglutide: the drop grows with the baseline, on the drug and over placebo."""
+    engine = engine_for(shipped, EvidenceView())
+    treatments = [engine.treatment("semaglutide", 1.0), engine.treatment("placebo")]
+    drops, gaps = [], []
+    for baseline in (7.0, 8.0, 9.5):
+        covariates = {"baseline": baseline, "diabetes": 1.0}
+        prediction = engine.predict("hba1c_change", treatments, covariates, 30.0).prediction
+        drops.append(-float(prediction.median()[0]))
+        gaps.append(-float(prediction.difference(0, 1).median()[0]))
+    assert 0.5 < drops[0] < drops[1] < drops[2] < 3.0
+    assert drops[2] > drops[0] + 0.3
+    assert gaps[0] < gaps[1] < gaps[2]

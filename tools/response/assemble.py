@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +13,8 @@ from knowledge.schemas import Drug, Endpoint, Family, TrialArm
 from tools.response.covariates import CovariateScales, covariates_of, scales_of, stacked, typical_weeks
 from tools.response.doses import DoseRange, convert_dose
 from tools.response.features import CONTROL, Arms, FloatArray, IntArray, Layout, ResponseData
-from tools.response.rows import Row, Selection
+from tools.response.overlaps import Overlaps
+from tools.response.rows import ON_LOG_SCALE, Row, Selection
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -65,6 +66,7 @@ def prepare(
     """
     rows = selection.rows
     proportion = endpoint.family is Family.PROPORTION
+    logged = endpoint.family in ON_LOG_SCALE
     weeks = typical_weeks([row.arm for row in rows])
     plus = [row.arm for row in rows]
     minus = [row.against or row.arm for row in rows]
@@ -101,10 +103,19 @@ def prepare(
         knots.append(logs[np.abs(logs) > 1e-6])
     se = np.array([row.se for row in rows])
     y = np.array([row.value for row in rows])
-    scale = 1.0 if proportion else _spread(y[~contrast], y[contrast], se)
-    individual = 1.0 if proportion or selection.individual_sd is None else selection.individual_sd / scale
-    if not proportion and selection.individual_sd is None:
-        individual = 2.0  # no SD anywhere: persons vary about twice as much as arm means do
+    scale, individual = 1.0, 1.0
+    if logged:
+        # Log hazards are counted from their middle, so that the prior of the background is weak in any unit of time;
+        # back on the scale of hazards that middle is a factor, the `scale`.
+        middle = float(np.median(y[~contrast])) if np.any(~contrast) else 0.0
+        standard, scale, sampling = y - np.where(contrast, 0.0, middle), float(np.exp(middle)), _log_covariance(rows)
+    elif proportion:
+        standard, sampling = y, sampling_covariance(rows)
+    else:
+        scale = _spread(y[~contrast], y[contrast], se)
+        # No SD anywhere: persons vary about twice as much as arm means do.
+        individual = 2.0 if selection.individual_sd is None else selection.individual_sd / scale
+        standard, sampling = y / scale, sampling_covariance(rows) / scale**2
     layout = Layout(
         n_classes=len(class_names),
         n_drugs=len(drug_names),
@@ -112,18 +123,19 @@ def prepare(
         n_modifiers=len(scales.modifiers),
         knots=tuple(knots),
         class_modifiers=scales.class_modifiers,
-        starts_at_zero=not proportion,
+        starts_at_zero=endpoint.family is Family.CONTINUOUS,
         baseline=scales.baseline,
+        immediate=logged,
     )
     data = ResponseData(
-        y=y / scale,
-        sampling=sampling_covariance(rows) / scale**2,
+        y=standard,
+        sampling=sampling,
         plus=first,
         minus=second,
         contrast=contrast,
         trial=_codes([row.arm.trial for row in rows]),
         study=_codes([row.arm.study_key for row in rows]),
-        **_levels(rows, weeks),
+        **_levels(rows, weeks, by_trial=logged),
         scale=scale,
         individual_sd=individual,
     )
@@ -144,7 +156,11 @@ def prepare(
     )
 
 
-def sampling_covariance(rows: Sequence[Row]) -> FloatArray:
+def _log_covariance(rows: Sequence[Row]) -> FloatArray:
+    return sampling_covariance(rows, Overlaps(rows))
+
+
+def sampling_covariance(rows: Sequence[Row], shared: Callable[[Row, Row], float] | None = None) -> FloatArray:
     """Known sampling covariance (N, N) of the figures, positive definite.
 
     * Visits of one arm: correlation falls with the ratio of their times.
@@ -152,7 +168,10 @@ def sampling_covariance(rows: Sequence[Row]) -> FloatArray:
       because the subgroup is part of it.
     * A difference and one of its arms: plus or minus that arm's variance. Two differences from the same comparator:
       half of the smaller variance.
+
+    With `shared` the covariance of two figures of one trial is what that says (`overlaps.Overlaps` on the log scale).
     """
+    shared = shared or _shared
     se = np.array([row.se for row in rows])
     covariance = np.diag(se**2)
     by_trial: dict[str, list[int]] = {}
@@ -162,7 +181,7 @@ def sampling_covariance(rows: Sequence[Row]) -> FloatArray:
         for position, i in enumerate(members):
             for j in members[position + 1 :]:
                 limit = MAX_CORRELATION * se[i] * se[j]
-                covariance[i, j] = covariance[j, i] = np.clip(_shared(rows[i], rows[j]), -limit, limit)
+                covariance[i, j] = covariance[j, i] = np.clip(shared(rows[i], rows[j]), -limit, limit)
     shrink = 1.0
     diagonal = np.diag(np.diag(covariance))
     while shrink > 0.01:
@@ -198,8 +217,11 @@ def _shared(first: Row, second: Row) -> float:
     return -(single.se**2) if contrast.against.arm == single.arm.arm else 0.0
 
 
-def _levels(rows: Sequence[Row], weeks: float) -> dict[str, IntArray]:
-    """Indices of arm, arm x visit and study x drug on both sides of each figure."""
+def _levels(rows: Sequence[Row], weeks: float, by_trial: bool) -> dict[str, IntArray]:
+    """Indices of arm, arm x visit and study x drug on both sides of each figure.
+
+    `by_trial` makes it trial x drug: subgroups by different attributes are the same people over again.
+    """
 
     def arm_of(row: Row, arm: TrialArm) -> tuple[str, str]:
         return (row.arm.study_key, arm.arm)
@@ -207,7 +229,10 @@ def _levels(rows: Sequence[Row], weeks: float) -> dict[str, IntArray]:
     arms = [arm_of(row, row.arm) for row in rows] + [arm_of(row, row.against or row.arm) for row in rows]
     visits = [(*arm, row.arm.weeks or weeks) for arm, row in _zip(arms, [*rows, *rows])]
     sides = [(row, row.arm) for row in rows] + [(row, row.against or row.arm) for row in rows]
-    drugs = [None if arm.arm_role.is_control else (row.arm.study_key, arm.intervention) for row, arm in sides]
+    drugs = [
+        None if arm.arm_role.is_control else (row.arm.trial if by_trial else row.arm.study_key, arm.intervention)
+        for row, arm in sides
+    ]
     count = len(rows)
     arm_codes, visit_codes, drug_codes = _codes(arms), _codes(visits), _codes(drugs)
     return {

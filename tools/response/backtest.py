@@ -39,6 +39,7 @@ from tools.response.tables.holdout import By, Holdout
 from tools.response.tables.rivals import Figures
 from tools.response.tables.table import ArmTable, stacked
 from tools.response.threads import one_thread
+from tools.response.tolerances import tolerance_of
 
 Split = tuple[str, EvidenceView, list[Row], list[Row]]
 
@@ -87,7 +88,10 @@ def leave_out(
         if wanted:
             parts += _predict(known, wanted, name, prepared, knowledge)
     arms, contrasts = joined([arms for arms, _ in parts]), joined([differences for _, differences in parts])
-    return Holdout(endpoint, whole.endpoint.unit, arms, contrasts, left, tolerance=whole.endpoint.mcid)
+    right = tolerance_of(whole.endpoint)
+    return Holdout(
+        endpoint, whole.endpoint.unit, arms, contrasts, left, tolerance=None if right is None else right.tolerance
+    )
 
 
 def _splits(rows: Sequence[Row], view: EvidenceView, by: By) -> Iterator[Split]:

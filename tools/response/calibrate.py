@@ -19,6 +19,7 @@ from tools.response.features import FloatArray, IntArray
 from tools.response.fit import MODEL_VERSION
 from tools.response.tables.forecasts import ENGINE, Forecasts
 from tools.response.tables.scoring import MEDIAN, covered, interval
+from tools.response.tolerances import tolerance_of
 
 FOLDS = 5
 MIN_TRIALS = 15  # below, a frequency says little and none is given
@@ -26,11 +27,11 @@ MIN_STEP = 40  # arms; a step of a few arms is a picture of chance
 
 
 def endpoints_to_calibrate(knowledge: KnowledgeBase) -> tuple[str, ...]:
-    """Continuous endpoints with a sourced MCID and enough trials."""
+    """Endpoints for which it is said what counts as right, with enough trials."""
     found = []
     for name, endpoint in sorted(knowledge.vocabulary.endpoints.items()):
         trials = {arm.trial for arm in knowledge.arms.select(name)}
-        if endpoint.mcid is not None and endpoint.family is Family.CONTINUOUS and len(trials) >= MIN_TRIALS:
+        if tolerance_of(endpoint) is not None and len(trials) >= MIN_TRIALS:
             found.append(name)
     return tuple(found)
 
@@ -45,19 +46,21 @@ def make_curve(
 
 
 def calibrate(arms: Forecasts, endpoint: Endpoint, prepared: Prepared) -> Calibration | None:
-    """Fit the curve; None without an MCID, a typical SD, or enough trials."""
+    """Fit the curve; None without a tolerance, a typical SD of a continuous endpoint, or enough trials."""
     trials = sorted({str(name) for name in arms.study})
-    sd = prepared.selection.individual_sd
-    if endpoint.mcid is None or sd is None or len(trials) < MIN_TRIALS:
+    share = endpoint.family is Family.PROPORTION
+    sd = None if share else prepared.selection.individual_sd
+    right = tolerance_of(endpoint)
+    if right is None or (sd is None and not share) or len(trials) < MIN_TRIALS:
         return None
     sizes = [row.arm.n for row in prepared.selection.rows if row.arm.n]
-    widths, hits = _widths_and_hits(arms, endpoint.mcid)
+    widths, hits = _widths_and_hits(arms, right.tolerance)
     overall = float(hits.mean())
     quantiles = arms.quantiles[ENGINE]
     return Calibration(
         endpoint=endpoint.endpoint_id,
-        tolerance=endpoint.mcid,
-        unit=endpoint.unit,
+        tolerance=right.tolerance,
+        unit=right.unit,
         evidence_hash=prepared.evidence_hash,
         model_version=MODEL_VERSION,
         n_arms=len(arms),
@@ -66,7 +69,7 @@ def calibrate(arms: Forecasts, endpoint: Endpoint, prepared: Prepared) -> Calibr
         individual_sd=sd,
         mean_absolute_error=float(np.mean(np.abs(quantiles[MEDIAN] - arms.observed))),
         coverage=float(np.mean(covered(quantiles, arms.observed, LEVEL))),
-        brier=_cross_validated_brier(arms, trials, endpoint.mcid),
+        brier=_cross_validated_brier(arms, trials, right.tolerance),
         brier_constant=overall * (1 - overall),
         steps=fit_steps(widths, hits),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,6 +16,8 @@ MEASURED = ("age", "bmi", "egfr", "hba1c")
 # Yes/no attributes that say whether a person has diabetes, and the diagnostic threshold where none does (ADA).
 DIABETES = ("type_2_diabetes", "diabetes")
 DIABETES_HBA1C = 6.5
+# Care settings of people who are in hospital.
+INPATIENT = re.compile(r"\b(?:hospital ward|inpatient|intensive care)", re.IGNORECASE)
 
 
 def cohort_covariates(cohort: Cohort, endpoint: Endpoint) -> dict[str, float | None]:
@@ -38,6 +41,8 @@ def patient_covariates(cohort: Cohort, endpoint: Endpoint) -> dict[str, FloatArr
     elif diabetes is None and hba1c is not None:
         diabetes = (hba1c >= DIABETES_HBA1C).astype(float)
     columns["diabetes"] = diabetes
+    columns["heart_failure"] = _column(cohort, "heart_failure")
+    columns["hospitalised"] = np.full(patients.n, float(bool(INPATIENT.search(cohort.persona.care_setting))))
     return columns
 
 

@@ -12,6 +12,7 @@ from tools.context import ToolContext
 from tools.registry import tool
 from tools.response.asking import (
     assumptions_of,
+    horizon_of,
     predict_endpoints,
     read_question,
     warnings_of,
@@ -30,6 +31,7 @@ from tools.response.estimates import (
     significant,
 )
 from tools.response.features import FloatArray
+from tools.response.risks import compared_estimates, forest_of_ratios, is_ratio
 from tools.response.schemas import CompareInput, CompareResult, MeasuredConfidence
 from tools.response.threads import one_thread
 from tools.schemas import Chart, Estimate
@@ -52,7 +54,8 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
     engine = engine_for(context.knowledge, context.view)
     question = read_question(engine, request.treatments, request.endpoints, request.cohort, context)
     treatments, cohort, endpoints = question.treatments, question.cohort, question.choice.endpoints
-    results, missing = predict_endpoints(engine, endpoints, treatments, cohort, request.horizon_weeks, context.progress)
+    horizon, why = horizon_of(engine, question, request.horizon_weeks)
+    results, missing = predict_endpoints(engine, endpoints, treatments, cohort, horizon, context.progress)
     predicted_ids = {result.endpoint.endpoint_id for result in results}
     slugs = [_slug(treatment.label) for treatment in treatments]
     estimates: list[Estimate] = []
@@ -60,6 +63,12 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
     confidence: list[MeasuredConfidence] = []
     for result in results:
         name = result.endpoint.endpoint_id
+        if is_ratio(result):
+            estimates += compared_estimates(result, slugs, cohort, _probabilities)
+            charts += [forest_of_ratios(result, estimates)]
+            if result.endpoint.direction is not Direction.NEUTRAL and len(treatments) > 2:
+                charts.append(rank_chart(result.endpoint, treatments, rank_probabilities(_benefit(result))))
+            continue
         means = [mean_estimate(result, i, f"{name}.mean.{slug}", cohort) for i, slug in enumerate(slugs)]
         estimates += means
         measured = [measured_confidence(result, mean, engine.prepared(name).evidence_hash) for mean in means]
@@ -78,13 +87,14 @@ def compare_treatments(request: CompareInput, context: ToolContext) -> CompareRe
         if result.endpoint.direction is not Direction.NEUTRAL and len(treatments) > 2:
             charts.append(rank_chart(result.endpoint, treatments, rank_probabilities(_benefit(result))))
     return CompareResult(
-        title=f"{cohort.label}: {' versus '.join(t.label for t in treatments)}, {request.horizon_weeks:g} weeks",
+        title=f"{cohort.label}: {' versus '.join(t.label for t in treatments)}, {horizon:g} weeks",
         estimates=tuple(estimates),
         charts=tuple(charts),
-        assumptions=assumptions_of(engine, results, question),
+        assumptions=(*filter(None, [why]), *assumptions_of(engine, results, question)),
         warnings=warnings_of(results, question),
         source_ids=tuple(dict.fromkeys(source for result in results for source in result.source_ids)),
         treatments=tuple(treatment.label for treatment in treatments),
+        horizon_weeks=horizon,
         evidence=tuple(weight for result in results for weight in evidence_weights(result, EVIDENCE_ROWS)),
         missing_endpoints=missing,
         confidence=tuple(confidence),

@@ -1,9 +1,9 @@
 """Calibrated confidence: how often a published cohort mean fell within a tolerance of its held-out prediction.
 
-The tolerance is the endpoint's minimal clinically important difference. Held-out predictions come from the backtest that
-leaves one trial out; the share of hits is fitted as a non-increasing step function of the width of the 90 % interval
-(isotonic regression, Barlow et al 1972), each step of at least forty arms. Where the steps predict no better than the
-overall share (cross-validated Brier score), that one share is given.
+The tolerance is the minimal clinically important difference, or a stated choice (`tolerances.py`). Held-out predictions
+come from the backtest that leaves one trial out; the share of hits is fitted as a non-increasing step function of the
+width of the 90 % interval (isotonic regression, Barlow et al 1972), each step of at least forty arms. Where the steps
+predict no better than the overall share (cross-validated Brier score), that one share is given.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Calibration(Frozen):
     tolerance, unit : what 'right' means.
     evidence_hash, model_version : what it was measured on; anything else makes it stale.
     typical_n : participants of a typical arm, whose sampling error is part of what a trial reports.
-    individual_sd : typical person-to-person SD.
+    individual_sd : typical person-to-person SD; None for shares, whose SD follows from the share.
     coverage : share of held-out arms inside their 90 % interval.
     brier, brier_constant : Brier score of the curve when it is fitted without the trials it is judged on (five folds by
         trial), and of always saying the overall share.
@@ -59,7 +59,7 @@ class Calibration(Frozen):
     n_arms: int
     n_trials: int
     typical_n: float
-    individual_sd: float
+    individual_sd: float | None
     mean_absolute_error: float
     coverage: float
     brier: float
@@ -84,9 +84,15 @@ class Calibration(Frozen):
             return self.pooled
         return next((step for step in self.steps if half_width <= step.half_width), self.steps[-1])
 
-    def reported_half_width(self, half_width: float) -> float:
-        """Half-width of what a trial of typical size would report: sampling error added to that of the mean."""
-        return float(np.hypot(half_width, _Z * self.individual_sd / np.sqrt(self.typical_n)))
+    def reported_half_width(self, half_width: float, point: float) -> float:
+        """Half-width of what a trial of typical size would report: sampling error added to that of the mean.
+
+        `point` is the predicted mean, or the predicted share in %.
+        """
+        sd = self.individual_sd
+        if sd is None:
+            sd = float(np.sqrt(max(point * (100.0 - point), 0.0)))
+        return float(np.hypot(half_width, _Z * sd / np.sqrt(self.typical_n)))
 
 
 CURVES = TypeAdapter(dict[str, Calibration])

@@ -6,12 +6,45 @@ historical cohort taken to be exchangeable with it, the forecast of the treated 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tools.response.features import FloatArray
 from tools.response.mixture import Prediction
+
+
+@dataclass(frozen=True)
+class ObservedArm:
+    """What one arm of the predicted trial has been seen to report.
+
+    Attributes
+    ----------
+    index : of the arm among the treatments.
+    weeks : from the start of treatment.
+    value, variance : on the model's scale (`given_arm`).
+    told : the figure as it was given, in words.
+    """
+
+    index: int
+    weeks: float
+    value: float
+    variance: float
+    told: str = ""
+
+
+def given_observed(prediction: Prediction, where: int, observed: ObservedArm) -> Prediction:
+    """As `given_arm`, for the design at `where`."""
+    return given_arm(prediction, where, observed.value, observed.variance)
+
+
+def forecast_of(prediction: Prediction, observed: ObservedArm, level: float) -> tuple[float, float]:
+    """The interval, in the endpoint's unit, in which the observed figure was to be expected before it was seen."""
+    covariances = prediction.covariances.copy()
+    covariances[:, observed.index, observed.index] += observed.variance
+    tails = np.array([0.5 - level / 2, 0.5 + level / 2])
+    low, high = replace(prediction, covariances=covariances).quantiles(tails)[:, observed.index]
+    return float(low), float(high)
 
 
 def given_arm(prediction: Prediction, index: int, value: float, variance: float) -> Prediction:

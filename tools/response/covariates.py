@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from knowledge.schemas import Endpoint, TrialArm
+from knowledge.schemas import Endpoint, Family, TrialArm
 from tools.response.features import FloatArray
 
 # Fewer studies than this that report a covariate, and its slope would be guesswork.
@@ -107,6 +107,21 @@ def _untreated(arm: TrialArm, _endpoint: Endpoint) -> float | None:
     return float(arm.background.casefold() == "none" or "drug_naive" in arm.tags)
 
 
+def _heart_failure(arm: TrialArm, endpoint: Endpoint) -> float | None:
+    return _tagged(arm, endpoint, "heart_failure", "ckd")
+
+
+def _hospitalised(arm: TrialArm, endpoint: Endpoint) -> float | None:
+    return _tagged(arm, endpoint, "hospitalised", "outpatient")
+
+
+def _tagged(arm: TrialArm, endpoint: Endpoint, tag: str, other: str) -> float | None:
+    """1 with the tag, 0 with the other alone: who the people are decides how often events happen."""
+    if endpoint.family not in (Family.TIME_TO_EVENT, Family.RATE):
+        return None
+    return 1.0 if tag in arm.tags else 0.0 if other in arm.tags else None
+
+
 COVARIATES: tuple[Covariate, ...] = (
     Covariate("baseline", _endpoint_baseline, 1.0, modifies_effect=True, by_class=True),
     Covariate("log_weeks", _log_weeks, 0.5),
@@ -121,6 +136,8 @@ COVARIATES: tuple[Covariate, ...] = (
     Covariate("open_label", _open_label, 0.5),
     Covariate("insulin_background", _insulin, 0.5, modifies_effect=True),
     Covariate("untreated_background", _untreated, 0.5, modifies_effect=True),
+    Covariate("heart_failure", _heart_failure, 0.5),
+    Covariate("hospitalised", _hospitalised, 0.5),
 )
 # The baseline's unit differs from endpoint to endpoint: its ordinary SD over trials by cohort attribute.
 BASELINE_SD: Mapping[str, float] = {"hba1c": 0.4, "weight": 8.0, "bmi": 2.0, "sbp": 6.0, "ldl": 15.0, "egfr": 15.0}

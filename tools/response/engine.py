@@ -4,27 +4,40 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from knowledge.arms import EvidenceTable
 from knowledge.base import KnowledgeBase
 from knowledge.errors import NoEvidence
-from knowledge.schemas import Endpoint, EvidenceView, Family
-from tools.response.assemble import Prepared, prepare
+from knowledge.schemas import EvidenceView
+from tools.response.assemble import Prepared
+from tools.response.control import ObservedArm, given_observed
 from tools.response.covariates import covariates_of
 from tools.response.designs import Design, patients_as_arms, to_arms
-from tools.response.doses import DoseRange, dose_ranges
+from tools.response.evidence import prepare_endpoint as prepare_endpoint
+from tools.response.evidence import shared_tables
 from tools.response.features import FloatArray
 from tools.response.fit import FitCache, MemoryFitCache, fit_prepared
 from tools.response.individuals import Individuals, individuals
 from tools.response.mixture import Prediction
+from tools.response.overlaps import background_trials
 from tools.response.posterior import Posterior
-from tools.response.reach import Early, Outside, areas_of, early, outside_trials, trials_of, warnings_beyond
-from tools.response.rows import ArmLookup, Row, select_rows
+from tools.response.predicted import EndpointPrediction as EndpointPrediction
+from tools.response.predicted import Influence as Influence
+from tools.response.ratios import WEEKS_PER_YEAR
+from tools.response.reach import (
+    UsualTime,
+    areas_of,
+    early,
+    outside_trials,
+    trials_of,
+    unjoined,
+    usual_time,
+    warnings_beyond,
+)
 from tools.response.schedules import StudiedDose, studied_doses
 from tools.response.treatments import Treatment, check_treatment
 
@@ -38,95 +51,6 @@ _SHARED_FITS = MemoryFitCache()
 _CACHES: WeakKeyDictionary[KnowledgeBase, FitCache] = WeakKeyDictionary()
 _ENGINES: WeakKeyDictionary[KnowledgeBase, OrderedDict[EvidenceView, ResponseEngine]] = WeakKeyDictionary()
 _LOCK = Lock()
-
-
-@dataclass(frozen=True)
-class Influence:
-    """How much a published figure carries a prediction.
-
-    Attributes
-    ----------
-    row : the figure; share : of the sum of absolute weights, 0-1; sign : +1 or -1.
-    agrees : whether it lies inside the 90 % interval that all other figures predict for it.
-    """
-
-    row: Row
-    share: float
-    sign: int
-    agrees: bool
-
-
-@dataclass(frozen=True)
-class EndpointPrediction:
-    """One endpoint at one time for several treatments in one new trial.
-
-    Attributes
-    ----------
-    prediction : joint distribution of the cohort means, in the order of `treatments`.
-    trials_of_drug, trials_of_class : by treatment; for controls the number of trials with a control arm.
-    warnings : full sentences.
-    outside : covariates for which the prediction is an extrapolation.
-    early : how far the prediction is before the first visits; None where it is not.
-    """
-
-    endpoint: Endpoint
-    treatments: tuple[Treatment, ...]
-    weeks: float
-    prediction: Prediction
-    trials_of_drug: tuple[int, ...]
-    trials_of_class: tuple[int, ...]
-    warnings: tuple[str, ...]
-    outside: tuple[Outside, ...] = ()
-    early: Early | None = None
-
-
-@dataclass(frozen=True)
-class SharedTables:
-    """What all endpoints of an evidence view have in common: its rows, arms by label, studied doses by drug."""
-
-    table: EvidenceTable
-    lookup: ArmLookup
-    doses: Mapping[str, DoseRange]
-
-
-def shared_tables(knowledge: KnowledgeBase, view: EvidenceView) -> SharedTables:
-    """The tables of an evidence view."""
-    table = knowledge.arms.view(view)
-    return SharedTables(table, ArmLookup.of(table.arms), dose_ranges(table.arms, knowledge.vocabulary.drugs))
-
-
-def prepare_endpoint(
-    knowledge: KnowledgeBase, view: EvidenceView, endpoint_id: str, shared: SharedTables | None = None
-) -> Prepared:
-    """Rows, arrays and names of one endpoint under an evidence view.
-
-    Parameters
-    ----------
-    knowledge, view : the evidence.
-    endpoint_id : endpoint.
-    shared : tables of that view where they have been made already.
-
-    Raises
-    ------
-    UnknownEndpoint : not in the vocabulary.
-    NoEvidence : the endpoint is of a family this engine does not model, or the view has no usable row of it.
-    """
-    endpoint = knowledge.vocabulary.endpoint(endpoint_id)
-    if endpoint.family not in (Family.CONTINUOUS, Family.PROPORTION):
-        raise NoEvidence(
-            f"The response engine predicts changes and proportions, and {endpoint.label} is a "
-            f"{endpoint.family.value.replace('_', ' ')} endpoint.",
-            "Ask for a change from baseline or for a share of people.",
-        )
-    shared = shared or shared_tables(knowledge, view)
-    arms, drugs = shared.table.select(endpoint.endpoint_id), knowledge.vocabulary.drugs
-    selection = select_rows(arms, shared.lookup, endpoint, knowledge.sources)
-    if not selection.rows:
-        raise NoEvidence(
-            f"No figure on {endpoint.label} in this evidence base can be used under this evidence view.",
-            "Choose another endpoint, or widen the evidence view.",
-        )
-    return prepare(endpoint, selection, drugs, shared.doses)
 
 
 class ResponseEngine:
@@ -191,6 +115,7 @@ class ResponseEngine:
         covariates: Mapping[str, float | None],
         weeks: float,
         n: int | None = None,
+        observed: ObservedArm | None = None,
     ) -> EndpointPrediction:
         """Joint prediction of the cohort means that a new trial of these treatments would report.
 
@@ -201,21 +126,29 @@ class ResponseEngine:
         covariates : cohort means by covariate name.
         weeks : time of the visit.
         n : participants in each arm; adds sampling error when given.
+        observed : what one of the arms has been seen to report; the prediction is conditional on it. Not with `n`.
 
         Raises
         ------
+        ValueError : both `n` and `observed`.
         UnknownEndpoint : not in the vocabulary.
         NoEvidence : nothing in the evidence base joins a treatment, or its class, with the endpoint.
         """
         prepared = self.prepared(endpoint_id)
         warnings = [warning for treatment in treatments for warning in treatment.warnings]
         warnings += [warning for treatment in treatments for warning in self._borrowing(treatment, prepared)]
+        self._joined(treatments, prepared)
         posterior = self.posterior(endpoint_id)
         designs = self.designs(prepared, treatments, covariates, weeks)
         arms = to_arms(designs, prepared)
         prediction = posterior.predict(arms)
+        if observed is not None:
+            if n is not None:
+                raise ValueError("a prediction is of true means given an observed arm, or of reported ones, not both")
+            (prediction,) = self._parts(prepared, treatments, covariates, [weeks], observed)
         if n is not None:
-            variance = prediction.sampling_variance(np.full(len(arms), float(n)), prepared.data.individual_sd)
+            size = float(n) * weeks / WEEKS_PER_YEAR / 100.0 if prediction.log else float(n)
+            variance = prediction.sampling_variance(np.full(len(arms), size), prepared.data.individual_sd)
             prediction = posterior.predict(arms, sampling_variance=variance)
         rows = prepared.selection.rows
         warnings += warnings_beyond(prepared, treatments, weeks)
@@ -229,6 +162,9 @@ class ResponseEngine:
             warnings=tuple(dict.fromkeys(warnings)),
             outside=outside_trials(prepared, designs[0].covariates),
             early=early(prepared, weeks),
+            levels=background_trials(rows) + (observed is not None) if prediction.log else None,
+            longest_weeks=prepared.longest_weeks,
+            observed=observed,
         )
 
     def designs(
@@ -248,12 +184,31 @@ class ResponseEngine:
         treatments: Sequence[Treatment],
         covariates: Mapping[str, float | None],
         weeks: Sequence[float],
+        observed: ObservedArm | None = None,
     ) -> list[Prediction]:
-        """Predictions at several times, each joint over the treatments."""
-        prepared, posterior = self.prepared(endpoint_id), self.posterior(endpoint_id)
-        designs = [design for week in weeks for design in self.designs(prepared, treatments, covariates, week)]
-        whole = posterior.predict(to_arms(designs, prepared))
+        """Predictions at several times, each joint over the treatments, given an observed arm where there is one."""
+        return self._parts(self.prepared(endpoint_id), treatments, covariates, weeks, observed)
+
+    def _parts(
+        self,
+        prepared: Prepared,
+        treatments: Sequence[Treatment],
+        covariates: Mapping[str, float | None],
+        weeks: Sequence[float],
+        observed: ObservedArm | None,
+    ) -> list[Prediction]:
         size = len(treatments)
+        designs = [design for week in weeks for design in self.designs(prepared, treatments, covariates, week)]
+        where = -1
+        if observed is not None:
+            same = [index for index, week in enumerate(weeks) if week == observed.weeks]
+            where = same[0] * size + observed.index if same else len(designs)
+            if not same:
+                seen = [treatments[observed.index]]
+                designs += self.designs(prepared, seen, covariates, observed.weeks)
+        whole = self.posterior(prepared.endpoint.endpoint_id).predict(to_arms(designs, prepared))
+        if observed is not None:
+            whole = given_observed(whole, where, observed)
         parts = []
         for index in range(len(weeks)):
             pick = slice(index * size, (index + 1) * size)
@@ -345,11 +300,26 @@ class ResponseEngine:
         known = self.knowledge.vocabulary.endpoints
         return tuple(name for name in self._shared.table.endpoints_of(treatment.name) if name in known)
 
+    def usual_time(self, endpoint_id: str, treatment: Treatment) -> UsualTime | None:
+        """The follow-up at which a treatment has been studied most on an endpoint; None without evidence that tells it."""
+        try:
+            return usual_time(self.prepared(endpoint_id).selection.rows, treatment)
+        except NoEvidence:
+            return None
+
     def check(self, endpoint_id: str, treatments: Sequence[Treatment]) -> None:
         """Raise NoEvidence (or UnknownEndpoint) when a prediction would; needs no fit."""
         prepared = self.prepared(endpoint_id)
         for treatment in treatments:
             self._borrowing(treatment, prepared)
+        self._joined(treatments, prepared)
+
+    def _joined(self, treatments: Sequence[Treatment], prepared: Prepared) -> None:
+        """NoEvidence when no chain of trials compares two treatments on the log scale: their ratio would be a guess."""
+        for one in treatments[1:] if prepared.layout.immediate else ():
+            message = unjoined(prepared.selection.rows, treatments[0], one, prepared.endpoint.label)
+            if message is not None:
+                raise NoEvidence(*message)
 
     def _borrowing(self, treatment: Treatment, prepared: Prepared) -> list[str]:
         """Warnings about borrowing; NoEvidence when there is nobody to borrow from."""

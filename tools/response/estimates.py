@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from knowledge.schemas import Endpoint, Family
+from knowledge.schemas import Endpoint, Family, Statistic
 from personas.cohort import Cohort
 from tools.response.cohorts import cohort_covariates, patient_covariates, pick_patients
 from tools.response.confidence import calibrations
+from tools.response.control import ObservedArm
 from tools.response.engine import EndpointPrediction, Influence, ResponseEngine
 from tools.response.features import FloatArray
+from tools.response.figures import Row
 from tools.response.fit import MODEL_VERSION
 from tools.response.responders import Response, response_share, responses_of
 from tools.response.schemas import EvidenceWeight, MeasuredConfidence
@@ -30,6 +32,8 @@ SHARE_DRAWS = 400
 # An estimate names the sources of the figures that together carry this share of it, at most so many.
 CARRIED = 0.8
 MAX_SOURCES = 8
+# Unit of hazards and rates.
+RATE_UNIT = "per 100 person-years"
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,21 @@ class EndpointResult:
 
 
 def predict_endpoint(
-    engine: ResponseEngine, endpoint_id: str, treatments: Sequence[Treatment], cohort: Cohort, weeks: float
+    engine: ResponseEngine,
+    endpoint_id: str,
+    treatments: Sequence[Treatment],
+    cohort: Cohort,
+    weeks: float,
+    observed: ObservedArm | None = None,
 ) -> EndpointResult:
-    """Predict one endpoint for all treatments in one new trial of the cohort (UnknownEndpoint, NoEvidence)."""
+    """Predict one endpoint for all treatments in one new trial of the cohort (UnknownEndpoint, NoEvidence).
+
+    With `observed` the prediction is conditional on what one of the arms has reported; the influences are those of the
+    published figures before that.
+    """
     endpoint = engine.knowledge.vocabulary.endpoint(endpoint_id)
     covariates = cohort_covariates(cohort, endpoint)
-    predicted = engine.predict(endpoint.endpoint_id, treatments, covariates, weeks)
+    predicted = engine.predict(endpoint.endpoint_id, treatments, covariates, weeks, observed=observed)
     combination = np.zeros(len(treatments))
     combination[0], combination[1] = 1.0, -1.0
     influences = engine.influence(endpoint.endpoint_id, treatments, covariates, weeks, combination)
@@ -68,19 +81,25 @@ def predict_endpoint(
 
 
 def mean_estimate(result: EndpointResult, index: int, estimate_id: str, cohort: Cohort) -> Estimate:
-    """The cohort mean of one treatment: median and 90 % predictive interval."""
+    """The cohort mean of one treatment: median and 90 % predictive interval; of times to event the rate of events."""
     point, lower, upper = result.predicted.prediction.quantiles(TAILS)[:, index]
-    return _estimate(result, estimate_id, cohort, index, (point, lower, upper), result.endpoint.label)
+    made = estimate_of(result, estimate_id, cohort, index, (point, lower, upper), result.endpoint.label)
+    return made.model_copy(update={"unit": RATE_UNIT}) if result.predicted.prediction.log else made
 
 
 def measured_confidence(result: EndpointResult, mean: Estimate, evidence_hash: str) -> MeasuredConfidence | None:
-    """The backtest's frequency for this prediction; None where none was measured on this very evidence."""
+    """The backtest's frequency for this prediction; None where none was measured on this very evidence.
+
+    Nor is there one for a prediction that is conditional on an observed arm: the backtest saw none.
+    """
+    if result.predicted.observed is not None:
+        return None
     curve = calibrations().get(result.endpoint.endpoint_id)
     if curve is None or curve.evidence_hash != evidence_hash or curve.model_version != MODEL_VERSION:
         return None
     if mean.lower is None or mean.upper is None:
         return None
-    step = curve.step(curve.reported_half_width((mean.upper - mean.lower) / 2))
+    step = curve.step(curve.reported_half_width((mean.upper - mean.lower) / 2, mean.point))
     return MeasuredConfidence(
         endpoint=curve.endpoint,
         tolerance=curve.tolerance,
@@ -94,14 +113,21 @@ def measured_confidence(result: EndpointResult, mean: Estimate, evidence_hash: s
 
 
 def difference_estimate(result: EndpointResult, first: int, second: int, estimate_id: str, cohort: Cohort) -> Estimate:
-    """Difference of two cohort means within one trial: the background they share cancels."""
+    """Difference of two cohort means within one trial: the background they share cancels.
+
+    Of times to event and rates it is the ratio (`risks.ratio_estimate`).
+    """
     if result.predicted.prediction.proportion:
         values = np.quantile(result.draws[:, first] - result.draws[:, second], TAILS)
     else:
         values = result.predicted.prediction.difference(first, second).quantiles(TAILS)[:, 0]
     treatments = result.predicted.treatments
-    against = f"{treatments[first].label} minus {treatments[second].label}"
-    made = _estimate(result, estimate_id, cohort, first, values, f"{result.endpoint.label}, difference")
+    word = "versus" if result.predicted.prediction.log else "minus"
+    against = f"{treatments[first].label} {word} {treatments[second].label}"
+    made = estimate_of(result, estimate_id, cohort, first, values, f"{result.endpoint.label}, difference")
+    if result.predicted.prediction.log:
+        unit = ratio_unit(result.endpoint)
+        return made.model_copy(update={"quantity": f"{unit} of {result.endpoint.label}", "arm": against, "unit": unit})
     unit = "%-points" if result.endpoint.family is Family.PROPORTION else made.unit
     return made.model_copy(update={"arm": against, "unit": unit})
 
@@ -131,7 +157,7 @@ def individual_estimates(
         f"{selection.individual_sd_from} published arms; assumed normal"
     )
     centre = float(predicted.prediction.median()[index])
-    base = _estimate(
+    base = estimate_of(
         result,
         f"{prefix}.individual_range{suffix}",
         cohort,
@@ -175,10 +201,12 @@ def evidence_weights(result: EndpointResult, limit: int) -> tuple[EvidenceWeight
             source_id=influence.row.arm.source_id,
             cohort=influence.row.arm.cohort,
             arm=influence.row.arm.arm,
+            against=influence.row.against.arm if influence.row.against is not None else "",
             intervention=influence.row.arm.intervention,
             n=influence.row.arm.n,
             weeks=influence.row.arm.weeks,
             value=influence.row.arm.value,
+            unit=published_unit(influence.row, result.endpoint),
             se=influence.row.arm.se,
             weight=significant(100.0 * influence.share),
             sign=influence.sign,
@@ -188,12 +216,27 @@ def evidence_weights(result: EndpointResult, limit: int) -> tuple[EvidenceWeight
     )
 
 
+def published_unit(row: Row, endpoint: Endpoint) -> str:
+    """Unit of a published figure on a time to event or a rate, which come in several; empty for the endpoint's own."""
+    if endpoint.family not in (Family.TIME_TO_EVENT, Family.RATE):
+        return ""
+    if row.arm.statistic is Statistic.RISK_RATIO and endpoint.family is Family.RATE:
+        return "rate ratio"
+    units = {Statistic.PROPORTION: "%", Statistic.RATE: RATE_UNIT}
+    return units.get(row.arm.statistic, row.arm.statistic.value.replace("_", " "))
+
+
 def significant(value: float) -> float:
     """Six significant digits: beyond them is rounding noise of the linear algebra."""
     return float(f"{value:.6g}")
 
 
-def _estimate(
+def ratio_unit(endpoint: Endpoint) -> str:
+    """`hazard ratio` of times to event, `rate ratio` of rates."""
+    return "hazard ratio" if endpoint.family is Family.TIME_TO_EVENT else "rate ratio"
+
+
+def estimate_of(
     result: EndpointResult,
     estimate_id: str,
     cohort: Cohort,
@@ -201,6 +244,7 @@ def _estimate(
     values: FloatArray | tuple[float, ...],
     what: str,
 ) -> Estimate:
+    """An estimate of a cohort mean from (point, lower, upper), with the sources and trials behind one treatment."""
     predicted = result.predicted
     direct = predicted.trials_of_drug[index]
     point, lower, upper = (significant(float(value)) for value in values)
@@ -238,7 +282,7 @@ def _share(
 ) -> Estimate:
     """Share at the predicted mean, and the range it has as the cohort mean varies over its predictive distribution."""
     lower, upper = np.quantile(values[1:], TAILS[1:])
-    made = _estimate(
+    made = estimate_of(
         result, f"{prefix}.{response.id}{suffix}", cohort, index, (float(values[0]), lower, upper), response.words
     )
     return made.model_copy(update={"of": Level.SHARE, "unit": "%", "note": f"interval from the cohort mean; {note}"})

@@ -2,7 +2,8 @@
 
 A response is `background + effect`. The background belongs to the trial and to its covariates; the effect to class,
 drug, dose and effect modifiers, and is nought for control arms. Both approach their end value as `1 - exp(-rate t)`
-where the response starts from nought (identity link); on the logit scale only the effect does. The effect follows an
+where the response starts from nought (identity link); on the logit scale only the effect does, on the log scale of
+hazards and rates neither. The effect follows an
 Emax curve in dose, scaled to 1 at the drug's reference dose (as in model-based meta-analysis, Mandema et al 2011), with
 a smooth departure from it in log dose, drug by drug.
 """
@@ -74,6 +75,7 @@ class Layout:
         level of its own.
     baseline : background column and modifier of the endpoint's own value at the start, where it is known. Change depends
         on it more than on any other covariate, so its slopes have priors of their own.
+    immediate : True when effects are log ratios of hazards or rates: they hold from the start, without a time course.
     """
 
     n_classes: int
@@ -85,6 +87,7 @@ class Layout:
     starts_at_zero: bool
     n_kinds: int = 0
     baseline: tuple[int, int] | None = None
+    immediate: bool = False
 
     def background_blocks(self) -> list[str]:
         """Prior block of each background column."""

@@ -91,6 +91,13 @@ def fit_key(prepared: Prepared) -> str:
     return f"response-{prepared.endpoint.endpoint_id}-{prepared.evidence_hash}-{priors_hash()}-{MODEL_VERSION}"
 
 
+def link_of(prepared: Prepared) -> Link:
+    """The scale of an endpoint: changes as they are, proportions in logits, hazards and rates in logarithms."""
+    if prepared.layout.immediate:
+        return "log"
+    return "identity" if prepared.layout.starts_at_zero else "logit"
+
+
 def fit_prepared(prepared: Prepared, cache: FitCache | None = None, start: FloatArray | None = None) -> Posterior:
     """The fit of one endpoint, from the cache when it is there.
 
@@ -107,8 +114,7 @@ def fit_prepared(prepared: Prepared, cache: FitCache | None = None, start: Float
     # SciPy's optimiser takes a while to import, and a cached fit needs none of it.
     from tools.response.solve import fit
 
-    link: Link = "identity" if prepared.layout.starts_at_zero else "logit"
-    posterior = fit(prepared.data, prepared.layout, load_priors(link, prepared.data.individual_sd), start)
+    posterior = fit(prepared.data, prepared.layout, load_priors(link_of(prepared), prepared.data.individual_sd), start)
     if cache is not None:
         cache.put(key, dump_fit(posterior))
     return posterior

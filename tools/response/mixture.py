@@ -23,8 +23,10 @@ class Prediction:
     ----------
     weights : (J,) summing to 1.
     means : (J, m); covariances : (J, m, m).
-    scale : unit of the model's scale in the endpoint's unit; not used on the logit scale.
+    scale : unit of the model's scale in the endpoint's unit; not used on the logit scale. On the log scale the factor
+        before the exponential: events per 100 person-years, or 1 for ratios.
     proportion : True when the model's scale is the logit and the endpoint a percentage.
+    log : True when the model's scale is the logarithm of a hazard, a rate or a ratio.
     """
 
     weights: FloatArray
@@ -32,13 +34,19 @@ class Prediction:
     covariances: FloatArray
     scale: float
     proportion: bool
+    log: bool = False
 
     def to_endpoint(self, latent: FloatArray) -> FloatArray:
         """From the model's scale to the endpoint's unit (percent for proportions)."""
+        if self.log:
+            return np.asarray(self.scale * np.exp(latent))
         return np.asarray(100.0 * expit(latent) if self.proportion else latent * self.scale)
 
     def mean(self) -> FloatArray:
         """Posterior predictive means (m,) in the endpoint's unit."""
+        if self.log:
+            variance = np.diagonal(self.covariances, axis1=1, axis2=2)
+            return np.asarray(self.scale * (self.weights @ np.exp(self.means + 0.5 * variance)))
         if not self.proportion:
             return np.asarray(self.scale * (self.weights @ self.means))
         nodes, rule = np.polynomial.hermite_e.hermegauss(HERMITE_NODES)
@@ -62,29 +70,38 @@ class Prediction:
         """P(cohort mean <= value) for each of m values in the endpoint's unit."""
         share = np.clip(values / 100.0, 1e-12, 1.0 - 1e-12)
         latent = np.log(share / (1.0 - share)) if self.proportion else values / self.scale
+        if self.log:
+            latent = np.log(np.maximum(values / self.scale, 1e-300))
         sd = np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2))
         return np.asarray(self.weights @ ndtr((latent - self.means) / sd))
 
     def sampling_variance(self, sizes: FloatArray, individual_sd: float) -> FloatArray:
         """Variance (m,) of the mean of arms of these sizes (m,), on the model's scale.
 
-        From the person-to-person SD (model's scale), or for proportions the binomial variance at the median; so it
-        depends on designs, never on results.
+        From the person-to-person SD (model's scale), or for proportions the binomial variance at the median; on the log
+        scale sizes are hundreds of person-years, and it is one over the events at the median. So it depends on
+        designs, never on results.
         """
+        if self.log:
+            return np.asarray(1.0 / (sizes * self.median()))
         if not self.proportion:
             return np.asarray(individual_sd**2 / sizes)
         share = np.clip(self.median() / 100.0, 0.5 / sizes, 1.0 - 0.5 / sizes)
         return np.asarray(1.0 / (sizes * share * (1.0 - share)))
 
     def difference(self, first: int, second: int) -> Prediction:
-        """Predictive distribution of mean `first` minus mean `second`; identity link only (ValueError otherwise)."""
+        """Predictive distribution of mean `first` minus mean `second`; on the log scale their ratio.
+
+        ValueError for proportions.
+        """
         if self.proportion:
             raise ValueError("differences of proportions have no normal form; use draws")
         sign = np.zeros(self.means.shape[1])
         sign[first] += 1.0
         sign[second] -= 1.0
         variance = np.einsum("a,jab,b->j", sign, self.covariances, sign)
-        return Prediction(self.weights, (self.means @ sign)[:, None], variance[:, None, None], self.scale, False)
+        scale = 1.0 if self.log else self.scale
+        return Prediction(self.weights, (self.means @ sign)[:, None], variance[:, None, None], scale, False, self.log)
 
     def draws(self, count: int) -> FloatArray:
         """Joint draws (count, m) in the endpoint's unit, the same ones every time.

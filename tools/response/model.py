@@ -157,7 +157,9 @@ class ResponseModel:
     def _columns(self, eta: FloatArray) -> _Columns:
         sd = self.deviations(eta)
         weeks, plus, minus = self.data.plus.weeks, self.data.plus, self.data.minus
-        course, course_slope = approach(weeks, sd["rate"])
+        course, course_slope = (
+            (np.ones_like(weeks), np.zeros_like(weeks)) if self.layout.immediate else approach(weeks, sd["rate"])
+        )
         dose_plus, slope_plus = emax(plus.dose_ratio, sd["half_dose"])
         dose_minus, slope_minus = emax(minus.dose_ratio, sd["half_dose"])
 
@@ -256,4 +258,7 @@ def _hyperparameters(data: ResponseData, layout: Layout) -> tuple[str, ...]:
     names += ["study", "study_drug"]
     if data.has_repeated_visits:
         names.append("arm")
-    return (*names, "row", "rate", "half_dose")
+    names.append("row")
+    if not layout.immediate:
+        names.append("rate")
+    return (*names, "half_dose")

@@ -13,7 +13,7 @@ import yaml
 
 from tools.response.features import FloatArray
 
-Link = Literal["identity", "logit"]
+Link = Literal["identity", "logit", "log"]
 
 STANDARD_DEVIATIONS = (
     "class",

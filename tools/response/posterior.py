@@ -103,7 +103,9 @@ class Posterior:
             if sampling_variance is not None:
                 covariance[np.diag_indices(count)] += sampling_variance
             covariances[index] = covariance * (self.widening**2 if new_trial else 1.0)
-        return Prediction(self.weights, means, covariances, self.scale, proportion=not self.layout.starts_at_zero)
+        immediate = self.layout.immediate
+        proportion = not (self.layout.starts_at_zero or immediate)
+        return Prediction(self.weights, means, covariances, self.scale, proportion, log=immediate)
 
     def expected(self, arms: Arms) -> FloatArray:
         """Posterior means (m,) on the model's scale, without variances; for many designs at once."""
@@ -130,7 +132,7 @@ class Posterior:
     def _design(
         self, arms: Arms, background: FloatArray, effect: FloatArray, sd: dict[str, float]
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        course, _ = approach(arms.weeks, sd["rate"])
+        course = np.ones(len(arms)) if self.layout.immediate else approach(arms.weeks, sd["rate"])[0]
         dose, _ = emax(arms.dose_ratio, sd["half_dose"])
         scale = course if self.layout.starts_at_zero else np.ones(len(arms))
         strength = course * dose

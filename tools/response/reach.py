@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knowledge.schemas import Endpoint, TrialArm
 from personas.units import attribute_info, attribute_label
 from tools.response.assemble import Prepared
+from tools.response.overlaps import joined_by_trials
 from tools.response.rows import Row
 from tools.response.treatments import Treatment
 
@@ -21,6 +22,8 @@ SHARES = {
     "diabetes": "share of people with diabetes",
     "insulin_background": "share of people on insulin",
     "open_label": "share of open-label treatment",
+    "heart_failure": "share of people with heart failure",
+    "hospitalised": "share of people in hospital",
 }
 # Before this multiple of the first visit in the evidence a prediction is said to be earlier than any trial looked.
 BEFORE_TIME = 0.5
@@ -117,6 +120,61 @@ def areas_of(arms: Sequence[TrialArm], treatment: Treatment) -> dict[str, int]:
         if found:
             return {area: len(found[area]) for area in sorted(found, key=lambda area: (-len(found[area]), area))}
     return {}
+
+
+def unjoined(figures: Sequence[Row], first: Treatment, second: Treatment, label: str) -> tuple[str, str] | None:
+    """Why the ratio of two treatments would be a guess, and what to do; None when a chain of trials compares them."""
+    if first.drug_class == second.drug_class or joined_by_trials(figures, first.drug_class, second.drug_class):
+        return None
+    active = first if first.drug_class is not None else second
+    partners = {
+        other.intervention
+        for row in figures
+        if row.against is not None
+        for other, own in ((row.arm, row.against), (row.against, row.arm))
+        if own.intervention == active.name
+    }
+    hint = f"Trials compare {active.name} with {', '.join(sorted(partners))}: ask about that."
+    return (
+        f"No chain of trials in this evidence base compares {first.name} with {second.name} on {label}.",
+        hint if partners else "Compare other treatments.",
+    )
+
+
+@dataclass(frozen=True)
+class UsualTime:
+    """The follow-up at which a treatment has been studied most.
+
+    Attributes
+    ----------
+    weeks : of it.
+    trials, of_trials : how many trials end there, and how many tell their end at all.
+    """
+
+    weeks: float
+    trials: int
+    of_trials: int
+
+
+def usual_time(rows: Sequence[Row], treatment: Treatment) -> UsualTime | None:
+    """The last visit that most trials of a treatment have (of its class where it has none); None where none is told.
+
+    Trials that follow people until enough events have come share no visit: then it is the middle one (the lower of two).
+    Of visits that equally many trials have, it is the earliest.
+    """
+    for by_class in (False, True):
+        names = trials_of(rows, treatment, by_class=by_class)
+        last: dict[str, float] = {}
+        for row in rows:
+            if row.arm.trial in names and row.arm.weeks:
+                last[row.arm.trial] = max(last.get(row.arm.trial, 0.0), row.arm.weeks)
+        if last:
+            count = Counter(last.values())
+            weeks = min(count, key=lambda week: (-count[week], week))
+            if count[weeks] == 1:
+                weeks = sorted(last.values())[(len(last) - 1) // 2]
+            return UsualTime(weeks, count[weeks], len(last))
+    return None
 
 
 @dataclass(frozen=True)

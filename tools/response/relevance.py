@@ -10,6 +10,7 @@ from knowledge.schemas import Direction, Endpoint, Family
 from personas.cohort import Cohort
 from tools.response.cohorts import cohort_covariates
 from tools.response.engine import ResponseEngine
+from tools.response.outcomes import Groups, groups_of
 from tools.response.treatments import Treatment
 
 HBA1C = "hba1c_change"
@@ -102,12 +103,14 @@ def _unasked(engine: ResponseEngine, active: Treatment, area: str, cohort: Cohor
     """Main outcomes of the area and common harms, where the drug itself has trials on them."""
     known = engine.knowledge.vocabulary.endpoints
     diabetes = _with_diabetes(engine, cohort)
-    main = AREA_MAIN.get(area, ())
+    main = AREA_MAIN.get(area, ()) or _best_of_groups(engine, active, groups_of(area, cohort))
     if area == "obesity" and diabetes:
         main = (*main, HBA1C)
     wanted = [name for name in (*main, *HARMS) if name in known]
     of_drug = {name: len(engine.trials(name, active)) for name in wanted}
-    alike = {name: len(engine.trials(name, active, diabetes=diabetes)) for name in wanted}
+    alike = (
+        {name: len(engine.trials(name, active, diabetes=diabetes)) for name in wanted} if area in AREA_MAIN else of_drug
+    )
     # Trials in people like the cohort (with or without diabetes) decide, where there are any on a main outcome.
     trials = {name: alike[name] if name in main else of_drug[name] for name in wanted}
     if not any(alike.get(name) for name in main):
@@ -119,14 +122,26 @@ def _unasked(engine: ResponseEngine, active: Treatment, area: str, cohort: Cohor
         elif not any(trials.values()):
             return _borrowed(engine, active, main)
     benefits = [count for name, count in trials.items() if name not in HARMS and count]
-    # Where one trial is all there is on benefit or harm, one has to do.
-    need = min(ENOUGH_TRIALS, max(benefits or trials.values()))
+    # Where one trial is all there is on benefit or harm, one has to do; and large trials of events are few.
+    need = min(ENOUGH_TRIALS, max(benefits or trials.values())) if area in AREA_MAIN else 1
     chosen = [
         name for name, count in trials.items() if count >= (ENOUGH_TRIALS if name in HARMS and benefits else need)
     ]
     weights = [name for name in WEIGHT if name in chosen]
     drop = set(weights) - {max(weights, key=lambda name: trials[name])} if weights else set()
     return tuple(name for name in chosen if name not in drop)
+
+
+def _best_of_groups(engine: ResponseEngine, active: Treatment, groups: Groups) -> tuple[str, ...]:
+    """Of each group of definitions the one that most trials of the drug report."""
+    known = engine.knowledge.vocabulary.endpoints
+    found = []
+    for group in groups:
+        trials = {name: len(engine.trials(name, active)) for name in group if name in known}
+        best = max(trials, key=lambda name: trials[name], default=None)
+        if best is not None and trials[best]:
+            found.append(best)
+    return tuple(found)
 
 
 def _most_studied_benefit(engine: ResponseEngine, active: Treatment, area: str) -> tuple[str, int] | None:
@@ -153,7 +168,7 @@ def _borrowed(engine: ResponseEngine, active: Treatment, main: Sequence[str]) ->
         )
     raise NoEvidence(
         f"The trials of {active.name} in this evidence base report {_listed(named)}, but no figure that this engine can "
-        "use: it predicts changes and proportions, and needs a standard error or the number of participants.",
+        "use: it needs a standard error, an interval or the number of participants.",
         "Ask what is published about it, or ask about another drug.",
     )
 

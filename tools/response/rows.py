@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from knowledge.schemas import Design, Endpoint, Family, Seen, Source, Statistic, TrialArm
+from tools.response.figures import Row as Row
+from tools.response.ratios import LEVELS, RATIOS, ratio_rows
 
 # Figures that pool several trials stay out: those trials are rows already, and must not come back through a pooled
 # Randomised withdrawal, and trials after a lead-in that had already changed the outcome.
@@ -21,29 +23,13 @@ MEANS = {
     Family.CONTINUOUS: frozenset({Statistic.MEAN_CHANGE, Statistic.PERCENT_CHANGE}),
     Family.PROPORTION: frozenset({Statistic.PROPORTION}),
 }
+# Families whose figures are taken on the log scale (`tools.response.ratios`).
+ON_LOG_SCALE = frozenset({Family.TIME_TO_EVENT, Family.RATE})
 # Of several figures of one arm, endpoint and visit, the first of these is kept.
 ESTIMANDS = ("treatment_policy", "itt_mmrm", "itt_locf", "unspecified", "on_treatment")
 SEEN = (Seen.FULL_TEXT, Seen.REGISTRY, Seen.LABEL, Seen.ABSTRACT, Seen.SECONDARY, Seen.PRESS)
 # Added to events and to non-events, so that nobody and everybody have finite logits (Haldane 1956, Anscombe 1956).
 CONTINUITY = 0.5
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure on the model's scale before standardising.
-
-    Attributes
-    ----------
-    arm : the row it comes from; `against` : a row of the comparator arm when it is a difference.
-    value, se : in the endpoint's unit, or logits.
-    imputed : True when the SE comes from n and the endpoint's typical SD.
-    """
-
-    arm: TrialArm
-    against: TrialArm | None
-    value: float
-    se: float
-    imputed: bool
 
 
 @dataclass(frozen=True)
@@ -120,7 +106,7 @@ def select_rows(
     sources : by source id.
     """
     skipped: Counter[str] = Counter()
-    means, contrasts = [], []
+    means, contrasts, logged = [], [], []
     for arm in sorted(arms, key=_order):
         source = sources.get(arm.source_id)
         pooled = source is not None and source.design is Design.POOLED_RCT
@@ -128,12 +114,18 @@ def select_rows(
             skipped["pools several trials"] += 1
         elif arm.design in NOT_FROM_START:
             skipped["change not counted from an untreated start"] += 1
-        elif arm.statistic in MEANS[endpoint.family]:
+        elif endpoint.family in ON_LOG_SCALE and arm.statistic in LEVELS | RATIOS:
+            logged.append(arm)
+        elif arm.statistic in MEANS.get(endpoint.family, ()):
             means.append(arm)
         elif endpoint.family is Family.CONTINUOUS and arm.statistic is Statistic.MEAN_DIFFERENCE:
             contrasts.append(arm)
         else:
             skipped[f"statistic {arm.statistic.value} is not modelled"] += 1
+    if endpoint.family in ON_LOG_SCALE:
+        logged = [lookup.with_size(arm) for arm in _one_per_visit(logged, skipped)]
+        found = ratio_rows(logged, endpoint, lookup.comparator, skipped)
+        return Selection(tuple(found), dict(skipped), None, 0)
     means = _one_per_visit(means, skipped)
     contrasts = _one_per_visit(contrasts, skipped)
     means = [lookup.with_size(arm) for arm in means]
@@ -203,7 +195,9 @@ def _one_per_visit(arms: Sequence[TrialArm], skipped: Counter[str]) -> list[Tria
     groups: dict[tuple[object, ...], list[TrialArm]] = defaultdict(list)
     for arm in arms:
         comparator = arm.comparator_arm if arm.statistic.is_contrast else ""
-        groups[arm.study_key, arm.arm, arm.weeks, comparator].append(arm)
+        # A share and a rate of one arm say the same in two ways; which to take is decided where both are known.
+        statistic = arm.statistic if arm.statistic in (Statistic.PROPORTION, Statistic.RATE, *RATIOS) else None
+        groups[arm.study_key, arm.arm, arm.weeks, comparator, statistic].append(arm)
     kept = []
     for group in groups.values():
         kept.append(min(group, key=preference))

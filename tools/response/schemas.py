@@ -6,9 +6,20 @@ from pydantic import Field
 
 from knowledge.schemas import Frozen
 from personas.schemas import CohortSpec
+from tools.response.estimands import Estimand
 from tools.schemas import ToolInput, ToolResult, Weeks
 
 Endpoints = tuple[str, ...]
+
+
+def _is_none(value: object) -> bool:
+    """Fields that came later are left out where they say nothing, so that older runs compare equal."""
+    return value is None
+
+
+def _is_empty(value: object) -> bool:
+    """As `_is_none`, for lists."""
+    return not value
 
 
 class TreatmentInput(ToolInput):
@@ -22,6 +33,27 @@ class TreatmentInput(ToolInput):
     )
 
 
+class ObservedControl(ToolInput):
+    """What a comparator arm in people like the cohort has been seen to report."""
+
+    endpoint: str = Field(description="endpoint id")
+    value: float = Field(
+        description="the arm's mean change in the endpoint's unit; % of people with the event; of rates, events per 100 "
+        "person-years"
+    )
+    n: int = Field(ge=1, le=10_000_000, description="participants")
+    weeks: Weeks
+    se: float | None = Field(None, gt=0, description="standard error of the value; of means and rates only")
+    sd: float | None = Field(None, gt=0, description="person-to-person standard deviation; of means only")
+
+
+class DoseStep(ToolInput):
+    """A dose from a week on."""
+
+    from_week: float = Field(ge=0, le=520, description="weeks from start of treatment; 0 for the first step")
+    dose: float = Field(gt=0, description="per administration, in the treatment's dose unit")
+
+
 class SimulateResponseInput(ToolInput):
     """What a cohort would show under a treatment, beside a comparator."""
 
@@ -29,7 +61,24 @@ class SimulateResponseInput(ToolInput):
     treatment: TreatmentInput
     comparator: TreatmentInput | None = Field(None, description="placebo when left out")
     endpoints: Endpoints = Field((), max_length=12, description="endpoint ids; by default the main ones with evidence")
-    horizon_weeks: Weeks = 26.0
+    horizon_weeks: Weeks | None = Field(None, description="weeks; the follow-up most studied when left out")
+    observed_control: tuple[ObservedControl, ...] = Field(
+        (),
+        max_length=12,
+        description="figures that a comparator arm in such people has reported; conditions the prediction",
+    )
+    estimand: Estimand | None = Field(
+        None,
+        description="'treatment policy' (whether or not people stop) or 'efficacy' (while all take it); as published when "
+        "left out",
+        exclude_if=_is_none,
+    )
+    titration: tuple[DoseStep, ...] = Field(
+        (),
+        max_length=12,
+        description="steps of the treatment's dose, the last one the dose itself; the full dose from the start when left out",
+        exclude_if=_is_empty,
+    )
 
 
 class CompareInput(ToolInput):
@@ -38,7 +87,7 @@ class CompareInput(ToolInput):
     cohort: CohortSpec
     treatments: tuple[TreatmentInput, ...] = Field(min_length=2, max_length=5)
     endpoints: Endpoints = Field((), max_length=12, description="endpoint ids; by default the main ones with evidence")
-    horizon_weeks: Weeks = 26.0
+    horizon_weeks: Weeks | None = Field(None, description="weeks; the follow-up most studied when left out")
 
 
 class EvidenceWeight(Frozen):
@@ -49,10 +98,14 @@ class EvidenceWeight(Frozen):
     source_id: str
     cohort: str
     arm: str
+    against: str = Field("", description="the comparator arm, of differences and ratios")
     intervention: str
     n: int | None
     weeks: float | None
-    value: float = Field(description="in the endpoint's unit")
+    value: float = Field(description="as published, in the endpoint's unit or in `unit`")
+    unit: str = Field(
+        "", description="of the value where it is not the endpoint's: hazard ratio, %, per 100 person-years"
+    )
     se: float | None = Field(description="in the endpoint's unit; None where it was imputed from n")
     weight: float = Field(ge=0, le=100, description="share of the absolute weights, %")
     sign: int = Field(description="+1 when a higher figure raises the predicted difference, -1 when it lowers it")
@@ -70,7 +123,7 @@ class MeasuredConfidence(Frozen):
     """How often held-out predictions like this one were within the tolerance of what was published."""
 
     endpoint: str
-    tolerance: float = Field(description="in `unit`: the endpoint's minimal clinically important difference")
+    tolerance: float = Field(description="in `unit`: the minimal clinically important difference, or the stated choice")
     unit: str
     probability: float = Field(ge=0, le=1, description="hits / n_arms")
     hits: int = Field(description="of them within the tolerance")
@@ -86,6 +139,7 @@ class ResponseResult(ToolResult):
 
     treatment: str
     comparator: str
+    horizon_weeks: float = Field(description="weeks that were predicted for")
     evidence: tuple[EvidenceWeight, ...] = ()
     missing_endpoints: tuple[MissingEndpoint, ...] = ()
     confidence: tuple[MeasuredConfidence, ...] = ()
@@ -95,6 +149,7 @@ class CompareResult(ToolResult):
     """Several treatments in the same cohort, from the same draws."""
 
     treatments: tuple[str, ...]
+    horizon_weeks: float = Field(description="weeks that were predicted for")
     evidence: tuple[EvidenceWeight, ...] = ()
     missing_endpoints: tuple[MissingEndpoint, ...] = ()
     confidence: tuple[MeasuredConfidence, ...] = ()
