@@ -16,10 +16,10 @@ serve: $(VENV)/.ready
 	@$(BIN)/cohort serve
 
 test: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(PYTEST_ARGS)
 
 eval: $(VENV)/.ready-dev
 	@$(BIN)/python -m evals run $(EVAL_ARGS)

@@ -47,7 +47,7 @@ def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> 
 def _sentence(measured: MeasuredConfidence, endpoint: Endpoint) -> str:
     """How often, of how many; and no 'likely' where the frequency may not carry over."""
     shown = round(measured.probability, 2)
-    within = f"to within {measured.tolerance:g} {endpoint.unit}"
+    within = f"to within {measured.tolerance:g} {measured.unit}"
     found = (
         f"when the {measured.n_trials_total} published trials were predicted without having been read, {measured.hits} of "
         f"{measured.n_arms} arms ({language.percent(shown)}) were right {within}"

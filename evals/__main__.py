@@ -58,7 +58,7 @@ def calibrate(
         curve = make_curve(knowledge, name)
         if curve is None:
             curves.pop(name, None)
-            _line(f"{name}: too few trials or no MCID, no curve")
+            _line(f"{name}: too few trials that can be predicted, no curve")
             continue
         curves[name] = curve
         write_calibrations(curves)
@@ -66,6 +66,38 @@ def calibrate(
             f"{name}: {curve.n_arms} arms of {curve.n_trials} trials, MAE {curve.mean_absolute_error:.2f} {curve.unit}, "
             f"90 % interval covers {100 * curve.coverage:.0f} %, Brier {curve.brier:.3f} (constant {curve.brier_constant:.3f})"
         )
+
+
+@app.command()
+def routing(
+    show: Annotated[bool, typer.Option(help="List what failed in the development half.")] = False,
+    prototypes: Annotated[
+        bool, typer.Option("--prototypes", help="Let the nearest prototype decide where no rule does.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+) -> None:
+    """Score the offline planner's plans on questions as people type them; no prediction is made."""
+    from evals.report import REPORTS
+    from evals.routing import Router, failure, of_half, report, scores
+    from evals.routing_cases import Half, load_routing_cases
+    from knowledge.base import load_knowledge
+    from knowledge.embedding import SentenceTransformerEmbedder
+    from personas.library import PersonaLibrary
+
+    embedder = SentenceTransformerEmbedder() if prototypes else None
+    router = Router(load_knowledge(), PersonaLibrary(), embedder.embed if embedder is not None else None)
+    verdicts = [router.judge(case) for case in load_routing_cases()]
+    for half in Half:
+        _line(f"{half} half")
+        for share in scores(of_half(verdicts, half)):
+            _line(f"  {share}")
+    for verdict in of_half(verdicts, Half.DEVELOPMENT) if show else ():
+        if not verdict.right:
+            _line(failure(verdict))
+    folder = out or REPORTS
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "routing.md").write_text(report(verdicts), encoding="utf-8")
+    _line(f"Report: {folder / 'routing.md'}")
 
 
 @app.command()

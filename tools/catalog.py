@@ -12,6 +12,8 @@ from tools.response.ranking_tool import rank_treatments
 from tools.response.responders_tool import find_responders
 from tools.response.stopping_tool import simulate_stopping
 from tools.response.tool import compare_treatments, simulate_treatment_response
+from tools.voice.focus_group_tool import focus_group
+from tools.voice.interview_tool import interview
 
 
 def build_registry() -> Registry:
@@ -26,6 +28,8 @@ def build_registry() -> Registry:
         simulate_stopping,
         describe_cohort,
         search_literature,
+        interview,
+        focus_group,
     )
     for declared in tools:
         registry.add(declared)

@@ -1,0 +1,1 @@
+"""Voices of a cohort: choices from published stated preferences, and what virtual patients say of themselves."""
