@@ -162,6 +162,12 @@ class LiteratureRetriever:
         """The embedding model in use; empty when there is nothing to search."""
         return self._embedder.name if self._embedder is not None else ""
 
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """A unit vector for each text, by the model of the search; all empty when there is nothing to search."""
+        if self._embedder is None:
+            return [[] for _ in texts]
+        return [[float(value) for value in vector] for vector in self._embedder.embed(texts)]
+
     def close(self) -> None:
         """Close the index and give up the data directory."""
         if self._index is not None:

@@ -9,7 +9,7 @@ from personas.cohort import Cohort
 from tools.context import ToolContext
 from tools.registry import tool
 from tools.schemas import Chart, Estimate, Kind, Level, Point, Series, Validation
-from tools.voice import choosing, people
+from tools.voice import choosing, people, wording
 from tools.voice.choosing import Chosen
 from tools.voice.options import describe_profile, design_row, read_tasks
 from tools.voice.schemas import (
@@ -45,26 +45,34 @@ def focus_group(request: FocusGroupInput, context: ToolContext) -> FocusGroupRes
     limits = choosing.count_limits(first, request.people, context.seed)
     told = people.statements(cohort, " ".join((request.question, *request.options)))
     sources = dict.fromkeys(one.task.experiment.source_id for one in found)
+    counts = tuple(int((picked == index).sum()) for index in range(len(request.options)))
+    lower, upper = (tuple(int(count) for count in row) for row in limits)
+    shares = tuple(_shares(one, request) for one in found)
+    participants = tuple(
+        _participant(first, cohort, row, int(picked[row]), request)
+        for row in range(min(request.quotes, request.people))
+    )
+    who = _who(first, cohort, request)
+    said = [wording.participant_line(person) for person in participants]
+    counted = wording.counts_sentence(request.people, request.options, counts, lower, upper)
     return FocusGroupResult(
         title=f"{cohort.label}: {' or '.join(request.options)}",
         estimates=tuple(estimate for one in found for estimate in _estimates(one, request, cohort.label)),
         charts=(_chart(found, request),),
-        assumptions=_assumptions(found, request, cohort),
+        assumptions=_assumptions(found, request),
         warnings=_warnings(found),
         source_ids=tuple(sources),
         options=request.options,
         people=request.people,
-        counts=tuple(int((picked == index).sum()) for index in range(len(request.options))),
-        counts_lower=tuple(int(count) for count in limits[0]),
-        counts_upper=tuple(int(count) for count in limits[1]),
-        by_experiment=tuple(_shares(one, request) for one in found),
-        who_chooses=_who(first, cohort, request),
-        participants=tuple(
-            _participant(first, cohort, row, int(picked[row]), request)
-            for row in range(min(request.quotes, request.people))
-        ),
+        counts=counts,
+        counts_lower=lower,
+        counts_upper=upper,
+        by_experiment=shares,
+        who_chooses=who,
+        participants=participants,
         preferences=tuple(told),
         not_weighed=first.task.left,
+        summary="\n".join([wording.spread_sentence(shares), counted, *who, *said]),
     )
 
 
@@ -114,10 +122,10 @@ def _participant(chosen: Chosen, cohort: Cohort, row: int, choice: int, request:
     said = f"I would choose {option}."
     reason = _reason(chosen, row, choice)
     lines = [SimulatedLine(said=f"{said} {reason}".strip(), rests_on="preference model")]
-    own = people.about_me(cohort, row)
+    own = people.about_me(cohort, row, with_figure=False)
     if own:
         lines.append(SimulatedLine(asked="about myself", said=own, rests_on="own attribute"))
-    return SimulatedPerson(number=row + 1, who=people.who(cohort, row), choice=option, lines=tuple(lines))
+    return SimulatedPerson(name=people.letter(row), who=people.who(cohort, row), choice=option, lines=tuple(lines))
 
 
 def _reason(chosen: Chosen, row: int, choice: int) -> str:
@@ -159,7 +167,7 @@ def _who(chosen: Chosen, cohort: Cohort, request: FocusGroupInput) -> tuple[str,
     )
 
 
-def _assumptions(found: list[Chosen], request: FocusGroupInput, cohort: Cohort) -> tuple[str, ...]:
+def _assumptions(found: list[Chosen], request: FocusGroupInput) -> tuple[str, ...]:
     first = found[0].task.experiment
     notes = [
         SIMULATED,

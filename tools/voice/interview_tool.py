@@ -8,7 +8,7 @@ from tools.cohort.tool import Statement
 from tools.context import ToolContext
 from tools.registry import tool
 from tools.schemas import Validation
-from tools.voice import choosing, people
+from tools.voice import choosing, people, wording
 from tools.voice.choosing import Chosen
 from tools.voice.focus_group_tool import SIMULATED
 from tools.voice.options import read_tasks
@@ -31,11 +31,12 @@ def interview(request: InterviewInput, context: ToolContext) -> InterviewResult:
     for row in range(request.people):
         choice = "" if picked is None else request.options[int(picked[row])]
         participants.append(_person(cohort, row, request, told, choice))
+    spoken = [line for one in participants for line in (f"{wording.person_heading(one)}.", *wording.person_lines(one))]
     sources = [chosen.task.experiment.source_id] if chosen is not None else []
     sources += [one.source_id for one in told]
     return InterviewResult(
         title=f"{cohort.label}: an interview{f' about {request.about}' if request.about else ''}",
-        estimates=tuple(e for row in range(request.people) for e in people.numbers_of(cohort, row, row + 1)),
+        estimates=tuple(e for row in range(request.people) for e in people.numbers_of(cohort, row)),
         assumptions=(SIMULATED, "The people are drawn from the archetype's distributions; the first drawn were asked."),
         warnings=(
             f"{request.people} simulated people show what such people may say; they are no sample to count from.",
@@ -46,6 +47,7 @@ def interview(request: InterviewInput, context: ToolContext) -> InterviewResult:
         participants=tuple(participants),
         preferences=tuple(told),
         choice_note=_choice_note(chosen),
+        summary="\n".join([f"{wording.people_sentence(len(participants))}.", *spoken]),
     )
 
 
@@ -80,7 +82,7 @@ def _person(cohort: Cohort, row: int, request: InterviewInput, told: list[Statem
         lines.append(SimulatedLine(asked=asked, said=f"I would choose {choice}.", rests_on="preference model"))
     if not lines:
         lines.append(SimulatedLine(said="Nothing is known that I could say.", rests_on="nothing known"))
-    return SimulatedPerson(number=row + 1, who=people.who(cohort, row), choice=choice, lines=tuple(lines))
+    return SimulatedPerson(name=people.letter(row), who=people.who(cohort, row), choice=choice, lines=tuple(lines))
 
 
 def _choice_note(chosen: Chosen | None) -> str:

@@ -21,6 +21,8 @@ from tools.voice.schemas import SimulatedLine
 FILE = Path(__file__).parent / "lines.yaml"
 ADULT_FROM = 18.0  # years; below, 'girl' and 'boy'
 _WORD = re.compile(r"[^\W\d_]{4,}")
+_DECADES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
+_SEXES = {"female": ("woman", "girl", "her"), "male": ("man", "boy", "his"), "": ("person", "child", "their")}
 _MOST_OWN = 2  # things of their own that a person mentions
 
 
@@ -30,24 +32,28 @@ def filler() -> str:
 
 
 def who(cohort: Cohort, row: int) -> str:
-    """'woman, 71 years'; what the cohort does not hold is left out."""
+    """'woman in her seventies'; what the cohort does not hold is left out. Without digits, which would read as figures."""
     columns = cohort.patients.columns
     age = float(columns["age"][row]) if "age" in columns else None
-    parts = []
-    if "sex" in columns:
-        sex = str(cohort.patients.labels("sex")[row])
-        child = age is not None and age < ADULT_FROM
-        words = {"female": ("woman", "girl"), "male": ("man", "boy")}.get(sex, (sex, sex))
-        parts.append(words[child])
-    if age is not None:
-        parts.append(f"{age:.0f} years")
-    return ", ".join(parts) or "a member of the cohort"
+    sex = str(cohort.patients.labels("sex")[row]) if "sex" in columns else ""
+    adult, child, their = _SEXES.get(sex, _SEXES[""])
+    noun = adult if age is None or age >= ADULT_FROM else child
+    if age is None:
+        return noun
+    decade = int(age // 10)
+    return f"{noun} in {their} {_DECADES[min(decade, len(_DECADES)) - 1]}" if decade else f"young {noun}"
 
 
-def about_me(cohort: Cohort, row: int) -> str:
-    """One or two sentences from the person's own attributes."""
+def letter(row: int) -> str:
+    """A name for the person of a row: A, B … Z, AA, AB …"""
+    quotient, rest = divmod(row, 26)
+    return (letter(quotient - 1) if quotient else "") + chr(ord("A") + rest)
+
+
+def about_me(cohort: Cohort, row: int, *, with_figure: bool = True) -> str:
+    """Two or three sentences from the person's own attributes, one of them with a figure where that is wanted."""
     patients = cohort.patients
-    figure = _figure(cohort)
+    figure = _figure(cohort) if with_figure else None
     numbers = []
     if figure is not None:
         value = float(patients.columns[figure["attribute"]][row])
@@ -72,17 +78,17 @@ def answers(cohort: Cohort, row: int, about: str) -> list[SimulatedLine]:
     return [line for _, line in sorted(found, key=lambda pair: not pair[0])]
 
 
-def numbers_of(cohort: Cohort, row: int, number: int) -> list[Estimate]:
+def numbers_of(cohort: Cohort, row: int) -> list[Estimate]:
     """The figures that the person may mention, each as an estimate about that person alone."""
     patients = cohort.patients
     figure = _figure(cohort)
-    places = {"age": 0} | ({str(figure["attribute"]): int(figure["places"])} if figure is not None else {})
+    places = {str(figure["attribute"]): int(figure["places"])} if figure is not None else {}
     return [
         Estimate(
-            id=f"person_{number}.{name}",
-            quantity=f"{attribute_label(name)} of simulated person {number}",
+            id=f"{name}.person_{letter(row)}",
+            quantity=f"{attribute_label(name)} of simulated person {letter(row)}",
             unit=patients.units[name],
-            population=f"simulated person {number}",
+            population=f"simulated person {letter(row)}",
             point=round(float(patients.columns[name][row]), places[name]),
             kind=Kind.DESCRIPTIVE,
             of=Level.INDIVIDUAL,
@@ -90,7 +96,6 @@ def numbers_of(cohort: Cohort, row: int, number: int) -> list[Estimate]:
             note="drawn from the archetype; nobody real",
         )
         for name in places
-        if name in patients.columns
     ]
 
 

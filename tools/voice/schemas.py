@@ -73,8 +73,8 @@ class SimulatedLine(Frozen):
 class SimulatedPerson(Frozen):
     """A virtual patient of the cohort and what it says. Its choice is the model's, never a text's."""
 
-    number: int
-    who: str = Field(description="e.g. 'woman, 71 years'")
+    name: str = Field(description="a letter: nobody is counted by it")
+    who: str = Field(description="e.g. 'woman in her seventies'")
     choice: str = ""
     lines: tuple[SimulatedLine, ...] = ()
     simulated: Literal[True] = True
@@ -93,6 +93,7 @@ class FocusGroupResult(ToolResult):
     participants: tuple[SimulatedPerson, ...]
     preferences: tuple[Statement, ...] = Field((), description="published statements about such people")
     not_weighed: tuple[str, ...] = ()
+    summary: str = Field("", description="the sentences above that hold figures")
 
 
 class InterviewResult(ToolResult):
@@ -102,3 +103,4 @@ class InterviewResult(ToolResult):
     participants: tuple[SimulatedPerson, ...]
     preferences: tuple[Statement, ...] = Field((), description="published statements about such people")
     choice_note: str = Field("", description="which published experiment their choice is from, or that there is none")
+    summary: str = Field("", description="the lines above as text")
