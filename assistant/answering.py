@@ -15,7 +15,9 @@ from assistant.grades import grade
 from assistant.outcome import Outcome
 from assistant.schemas import Answer, Citation, Question, Section, Status
 from assistant.settings import Settings
+from assistant.suggestions import next_questions
 from knowledge.base import KnowledgeBase
+from knowledge.schemas import Endpoint
 from tools.response.schemas import EvidenceWeight
 from tools.schemas import Chart, ToolResult
 
@@ -70,7 +72,7 @@ class AnswerBuilder:
             assumptions=assumptions,
             limits=limits,
             removed=outcome.removed,
-            next_questions=_next_questions(outcome),
+            next_questions=next_questions(outcome, self._knowledge),
             steps=outcome.steps,
             model=outcome.model,
             seed=question.seed,
@@ -176,13 +178,13 @@ def _evidence_table(results: Sequence[ToolResult], citations: Sequence[Citation]
         citation = by_id[weight.source_id]
         told.add(citation.source_id)
         endpoint = knowledge.vocabulary.endpoints[weight.endpoint]
-        figure = f"{endpoint.label} {language.number(weight.value, 1)} {endpoint.unit}"
+        where = f" ({weight.cohort})" if weight.cohort != "all" else ""
         when = f" at {language.weeks(weight.weeks)}" if weight.weeks else ""
         share = f"carries {carried.share:.0f} % of that prediction" if carried.share >= 1 else "carries less than 1 %"
         disagrees = "" if weight.agrees else "; **disagrees with the other trials**"
         lines.append(
-            f"- [{citation.number}] **{weight.trial}**, {weight.arm}{when}: {figure}; {share}{disagrees}. "
-            f"{_identifier(citation)}, {citation.grade}."
+            f"- [{citation.number}] **{weight.trial}**{where}, {weight.arm}{when}: {published_figure(weight, endpoint)}; "
+            f"{share}{disagrees}. {_identifier(citation)}, {citation.grade}."
         )
     for citation in citations:
         if citation.source_id not in told:
@@ -190,6 +192,15 @@ def _evidence_table(results: Sequence[ToolResult], citations: Sequence[Citation]
                 f"- [{citation.number}] {citation.title.rstrip('.')}. {_identifier(citation)}, {citation.grade}."
             )
     return "\n".join(lines)
+
+
+def published_figure(weight: EvidenceWeight, endpoint: Endpoint) -> str:
+    """'HbA1c change −1.4 %-points', or of a ratio 'death from any cause, hazard ratio 0.83 against placebo'."""
+    if weight.unit.endswith("ratio"):
+        figure = f"{endpoint.label}, {weight.unit} {language.number(weight.value, 2)}"
+    else:
+        figure = f"{endpoint.label} {language.number(weight.value, 1)} {weight.unit or endpoint.unit}"
+    return f"{figure} against {weight.against}" if weight.against else figure
 
 
 @dataclass(frozen=True)
@@ -224,26 +235,6 @@ def _identifier(citation: Citation) -> str:
 
 def _planner_notes(outcome: Outcome) -> tuple[str, ...]:
     return tuple(outcome.plan.notes) if outcome.plan is not None else ()
-
-
-def _next_questions(outcome: Outcome) -> tuple[str, ...]:
-    """What a reader would ask next; each can be typed as it stands."""
-    plan = outcome.plan
-    if plan is None or outcome.status is not Status.ANSWERED or not plan.interventions or not plan.population:
-        return ()
-    treatment, weeks = (
-        plan.interventions[0],
-        f" over {language.weeks(plan.horizon_weeks)}" if plan.horizon_weeks else "",
-    )
-    drug = re.split(r" -?\d", treatment)[0]
-    other = "empagliflozin 25 mg" if drug != "empagliflozin" else "semaglutide 1 mg"
-    who = plan.population[:1].lower() + plan.population[1:]
-    questions = [f"What is published about adherence to {drug}?"]
-    if not re.search(r"\bwom[ae]n\b|\bmen\b", who):
-        questions.insert(0, f"How would {who}, limited to women, react to {treatment}{weeks}?")
-    if plan.comparator == "placebo":
-        questions.append(f"How does {treatment} compare with {other} in {who}{weeks}?")
-    return tuple(questions)
 
 
 def _unique(items: object) -> tuple[str, ...]:

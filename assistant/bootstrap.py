@@ -7,7 +7,10 @@ from contextlib import ExitStack
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from assistant.accounting import UsageBook
+from assistant.circuit import Backing
 from assistant.ledger import Ledger
+from assistant.memory import Memory
 from assistant.persona_bank import PersonaBank, open_library
 from assistant.service import Assistant, Parts
 from assistant.settings import Settings, load_settings
@@ -21,6 +24,7 @@ from tools.response.fit import DirectoryFitCache
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from knowledge.embedding import Embedder
     from knowledge.retrieval import LiteratureRetriever
 
 
@@ -81,26 +85,45 @@ def build_assistant(
             return opened
 
         @lru_cache(maxsize=1)
+        def planner() -> BaseChatModel:
+            from assistant.planner import OfflinePlanner
+
+            @lru_cache(maxsize=1)
+            def embedder() -> Embedder:  # opened by the first question that no rule decides
+                from knowledge.embedding import open_embedder
+
+                return open_embedder(settings.data_dir / "models", settings.embedder)
+
+            return OfflinePlanner(
+                knowledge=knowledge, personas=personas, embed=lambda sentences: embedder().embed(sentences)
+            )
+
+        @lru_cache(maxsize=1)
         def chat_model() -> BaseChatModel:
             if model is not None:
                 return model
             if settings.model == "offline":
-                from assistant.planner import OfflinePlanner
-
-                return OfflinePlanner(knowledge=knowledge, personas=personas)
+                return planner()
             from assistant.models import build_provider_model
 
             return build_provider_model(settings)
 
+        registry = build_registry()
+        chosen = model is not None or settings.model != "offline"
         return Assistant(
             Parts(
                 settings=settings,
                 knowledge=knowledge,
                 personas=personas,
-                registry=build_registry(),
+                registry=registry,
                 retriever=retriever,
                 model=chat_model,
+                backing=Backing(
+                    fallback=planner if chosen and settings.fallback else None,
+                    book=UsageBook(settings.data_dir / "usage.sqlite"),
+                ),
                 ledger=Ledger(settings.data_dir / "ledger.sqlite"),
+                memory=Memory(settings.data_dir / "conversations.sqlite", registry),
                 owner=owner,
                 bank=PersonaBank(settings.data_dir, personas, knowledge, settings.embedder),
             )

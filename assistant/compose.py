@@ -9,19 +9,18 @@ import json
 import re
 from collections.abc import Sequence
 
-from assistant import language
+from assistant import events, language
+from assistant.behaviour import STATEMENTS, first_sentences, what_they_do
+from assistant.compose_rankings import compose_told, told_here
+from assistant.compose_voice import compose_voice, passage_lines, refused_voice, voice_here
 from assistant.conversions import other_unit
 from assistant.plans import Draft
 from assistant.schemas import Status
 from assistant.understanding import Intent
+from assistant.voice_plans import VOICES
 from knowledge.base import KnowledgeBase
 from knowledge.schemas import Direction, Endpoint, Family, RetrievedPassage
 from tools.schemas import Estimate, Level, ToolResult
-
-SENTENCES_QUOTED = 2
-STATEMENTS = 4
-PASSAGES = 2
-ROUTE_TOPICS = ("route", "frequency", "injection")
 
 
 def compose_answer(
@@ -43,10 +42,19 @@ def compose_answer(
     passages = [hit for result in results for hit in result.passages]
     if draft.refusal:
         return draft.refusal + _nearby(passages), Status.NOT_COVERED
+    voice = voice_here(results)
+    if voice is not None:
+        told = passage_lines(passages, [first_sentences(hit.passage.text) for hit in passages])
+        return compose_voice(voice, draft.plan.population, draft.plan.left_out, told), Status.ANSWERED
+    if draft.understood.intent in VOICES:
+        return refused_voice(failures) + _nearby(passages), Status.NOT_COVERED
     if draft.understood.intent is Intent.LITERATURE:
         return _literature(draft, passages)
     if draft.understood.intent is Intent.DESCRIBE and cohort is not None:
         return _cohort(cohort), Status.ANSWERED
+    ranked = told_here(results)
+    if ranked is not None:
+        return compose_told(ranked, draft.plan.population, draft.plan.left_out), Status.ANSWERED
     prediction = next(
         (result for result in results if any(e.of is Level.COHORT_MEAN and e.endpoint for e in result.estimates)), None
     )
@@ -55,7 +63,7 @@ def compose_answer(
     compare = draft.understood.intent is Intent.COMPARE
     heading = (
         f"## {language.sentence_case(draft.plan.population)} · {_subject(draft, prediction)} · "
-        f"{language.weeks(draft.plan.horizon_weeks or 0)}"
+        f"{language.weeks(getattr(prediction, 'horizon_weeks', None) or draft.plan.horizon_weeks or 0)}"
     )
     parts = [heading]
     if draft.plan.left_out:
@@ -71,7 +79,7 @@ def compose_answer(
         individuals = _individuals(prediction, knowledge)
         if individuals:
             parts.append("### How individuals vary\n\n" + individuals)
-    doing = _doing(draft, cohort, passages, knowledge)
+    doing = what_they_do(draft, cohort, passages, knowledge)
     if doing:
         parts.append("### What people like them said and did\n\n" + doing)
     missing = _missing(prediction)
@@ -104,8 +112,11 @@ def _headline(result: ToolResult, cohort: ToolResult | None, knowledge: Knowledg
     """One sentence a minister could repeat, with what the comparator would show beside it."""
     estimates = _by_id(result)
     against = _control_name(result)
-    clauses, harms = [], []
+    clauses, harms, happening = [], [], []
     for endpoint in _endpoints(result, knowledge):
+        if f"{endpoint.endpoint_id}.ratio" in estimates:
+            happening.append(language.sentence_case(events.headline(endpoint, estimates, against)))
+            continue
         mean, control = (estimates.get(f"{endpoint.endpoint_id}.{what}") for what in ("mean", "control"))
         if mean is None:
             continue
@@ -114,10 +125,14 @@ def _headline(result: ToolResult, cohort: ToolResult | None, knowledge: Knowledg
         else:
             beside = f" ({_in_100(control.point)} on {against})" if control is not None else ""
             harms.append(f"about {_in_100(mean.point)} in 100 {_happens(endpoint)}{beside}")
-    text = f"Expect {language.joined(clauses)}." if clauses else ""
-    if harms:
-        text = f"{text} {language.sentence_case(language.joined(harms))}.".strip()
-    return f"**{text}**"
+    sentences = [*happening, f"Expect {language.joined(clauses)}." if clauses else ""]
+    sentences.append(f"{language.sentence_case(language.joined(harms))}." if harms else "")
+    return _bold(sentences)
+
+
+def _bold(sentences: Sequence[str]) -> str:
+    """Each sentence in bold by itself: the verifier may take one out, and the others stay whole."""
+    return " ".join(f"**{sentence}**" for sentence in sentences if sentence)
 
 
 def _in_100(percent: float) -> int:
@@ -131,6 +146,8 @@ def _moves(
     places = language.decimals(mean)
     amount = language.number(abs(mean.point), places)
     subject = re.sub(r"[ -]change$", "", endpoint.label).replace("body-", "body ")
+    if re.search(r"\bchange\b", subject):
+        return _changes(subject, mean, difference, against)
     if float(amount) == 0:
         verb = f"{subject} to change by less than {language.number(10**-places, places)} {language.unit(mean)}"
     else:
@@ -143,6 +160,17 @@ def _moves(
         more = f", {gap} {word} than on {against}"
     spread = f"{language.percent(mean.level)} of such trials would report {language.interval(mean)}"
     return f"{verb}{more} ({spread})"
+
+
+def _changes(subject: str, mean: Estimate, difference: Estimate | None, against: str) -> str:
+    """'a yearly change of kidney function of about −1.1 mL/min per year, 1.4 higher than on placebo (90 % …)'."""
+    gap = ""
+    if difference is not None:
+        amount = language.number(abs(difference.point), language.decimals(difference))
+        gap = f", {amount} {'lower' if difference.point < 0 else 'higher'} than on {against}"
+    figure = f"{language.number(mean.point, language.decimals(mean))} {language.unit(mean)}"
+    spread = f"{language.percent(mean.level)} of such trials would report {language.interval(mean)}"
+    return f"a {subject} of about {figure}{gap} ({spread})"
 
 
 def _from(endpoint: Endpoint, cohort: ToolResult | None) -> str:
@@ -177,23 +205,27 @@ def _expectations(result: ToolResult, knowledge: KnowledgeBase) -> str:
         mean = estimates.get(f"{endpoint.endpoint_id}.mean")
         control = estimates.get(f"{endpoint.endpoint_id}.control")
         difference = estimates.get(f"{endpoint.endpoint_id}.difference")
-        if mean is None:
+        if mean is None or endpoint.family in events.EVENTS:
             continue
         rows.append(
             f"| {language.sentence_case(endpoint.label)} ({language.unit(mean)}) | {_cell(mean)} | "
             f"{_cell(control)} | {_cell(difference)} |"
         )
+    happening = [endpoint for endpoint in _endpoints(result, knowledge) if endpoint.family in events.EVENTS]
+    told = events.section(result, happening, _control_name(result)) if happening else ""
+    if not rows:
+        return told
     head = f"| Cohort mean or share | Treatment | {language.sentence_case(_control_name(result))} | Difference |\n|---|---|---|---|\n"
     note = (
         "\n\nIn brackets: where 90 % of new trials in such a cohort would fall, trial-to-trial differences included. "
         "These are about cohort means, not about persons."
     )
-    return head + "\n".join(rows) + note
+    return (f"{told}\n\n" if told else "") + head + "\n".join(rows) + note
 
 
 def _control_name(result: ToolResult) -> str:
     control = next((e.arm for e in result.estimates if e.id.endswith(".control") and e.arm), "")
-    return control or "comparator"
+    return control or getattr(result, "comparator", "") or "comparator"
 
 
 def _cell(estimate: Estimate | None) -> str:
@@ -251,13 +283,20 @@ def _comparison(result: ToolResult, knowledge: KnowledgeBase) -> list[str]:
     ]
     rows = []
     for estimate in result.estimates:
-        if estimate.of is Level.COHORT_MEAN and estimate.endpoint and ".probability" not in estimate.id:
-            label = language.sentence_case(knowledge.vocabulary.endpoints[estimate.endpoint].label)
-            rows.append(f"| {label} ({language.unit(estimate)}) | {estimate.arm} | {_cell(estimate)} |")
-    table = "| Outcome | Treatment | Cohort mean (90 % of such trials) |\n|---|---|---|\n" + "\n".join(rows)
+        if estimate.of is not Level.COHORT_MEAN or not estimate.endpoint or ".probability" in estimate.id:
+            continue
+        endpoint = knowledge.vocabulary.endpoints[estimate.endpoint]
+        if endpoint.family in events.EVENTS:
+            rows.append(events.compared_row(estimate, endpoint))
+        else:
+            label = f"{language.sentence_case(endpoint.label)} ({language.unit(estimate)})"
+            rows.append(f"| {label} | {estimate.arm} | {_cell(estimate)} |")
+    table = "| Outcome | Treatment | Cohort mean (90 % of such trials) |\n|---|---|---|\n" + "\n".join(
+        filter(None, rows)
+    )
     rest = "\n".join(f"- {sentence}" for sentence in sentences)
-    lead = " ".join(filter(None, (_side_by_side(result, knowledge), *sentences[:1]))) or result.title
-    return [f"**{lead}**", "### What to expect\n\n" + table + (f"\n\n{rest}" if rest else "")]
+    lead = [*filter(None, [_side_by_side(result, knowledge)]), *sentences[:1]] or [result.title]
+    return [_bold(lead), "### What to expect\n\n" + table + (f"\n\n{rest}" if rest else "")]
 
 
 def _chance(percent: float) -> str:
@@ -269,6 +308,8 @@ def _chance(percent: float) -> str:
 def _side_by_side(result: ToolResult, knowledge: KnowledgeBase) -> str:
     """'Expect HbA1c to fall by about 1.8 %-points with tirzepatide 10 mg, by about 1.5 with …' for the first outcome."""
     endpoint = _endpoints(result, knowledge)[0]
+    if endpoint.family in events.EVENTS:
+        return events.side_by_side(result, endpoint)
     means = [e for e in result.estimates if e.id.startswith(f"{endpoint.endpoint_id}.mean.")]
     if endpoint.family is not Family.CONTINUOUS or not means:
         return ""
@@ -279,35 +320,6 @@ def _side_by_side(result: ToolResult, knowledge: KnowledgeBase) -> str:
         for mean in means
     ]
     return f"Expect {subject} {language.joined(parts)}."
-
-
-def _doing(
-    draft: Draft, cohort: ToolResult | None, passages: Sequence[RetrievedPassage], knowledge: KnowledgeBase
-) -> str:
-    """Preferences of the archetype, then what was found about adherence to such drugs."""
-    routes = {
-        knowledge.vocabulary.drugs[treatment.name].route
-        for treatment in draft.understood.active
-        if treatment.name in knowledge.vocabulary.drugs
-    }
-    lines = []
-    statements = [
-        statement
-        for statement in getattr(cohort, "preferences", ())
-        if statement.topic not in ROUTE_TOPICS or "subcutaneous" in routes
-    ]
-    for statement in statements[:STATEMENTS]:
-        where = f" [{statement.source_id}]" if statement.source_id else " (assumed)"
-        lines.append(f"- {statement.statement.rstrip('.')}{where}.")
-    for hit in passages[:PASSAGES]:
-        about = language.joined(list(hit.passage.drugs[:3])) or hit.passage.area.replace("_", " ")
-        lines.append(f"- On {about}: {_first_sentences(hit.passage.text)} [{hit.source.source_id}]")
-    return "\n".join(lines)
-
-
-def _first_sentences(text: str) -> str:
-    sentences = re.split(r"(?<=[a-z0-9)%][.!?])\s+(?=[A-Z])", " ".join(text.split()))
-    return " ".join(sentences[:SENTENCES_QUOTED])
 
 
 def _missing(result: ToolResult) -> str:
@@ -333,7 +345,7 @@ def _refusal(draft: Draft, failures: Sequence[str], passages: Sequence[Retrieved
 
 def _nearby(passages: Sequence[RetrievedPassage]) -> str:
     """Up to three passages, as a section of their own; nothing when nothing was found."""
-    lines = "\n".join(f"- {_first_sentences(hit.passage.text)} [{hit.source.source_id}]" for hit in passages[:3])
+    lines = "\n".join(f"- {first_sentences(hit.passage.text)} [{hit.source.source_id}]" for hit in passages[:3])
     return f"\n\n### What is known nearby\n\n{lines}" if lines else ""
 
 
@@ -344,7 +356,7 @@ def _literature(draft: Draft, passages: Sequence[RetrievedPassage]) -> tuple[str
             Status.NOT_COVERED,
         )
     lines = "\n".join(
-        f"- **{hit.passage.trial or hit.passage.heading}** – {_first_sentences(hit.passage.text)} [{hit.source.source_id}]"
+        f"- **{hit.passage.trial or hit.passage.heading}** – {first_sentences(hit.passage.text)} [{hit.source.source_id}]"
         for hit in passages
     )
     subject = language.joined(list(draft.plan.interventions)) or draft.plan.population or "the question"

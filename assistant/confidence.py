@@ -8,12 +8,13 @@ from assistant import language
 from assistant.schemas import Confidence
 from knowledge.schemas import Endpoint
 from tools.response.schemas import MeasuredConfidence
-from tools.schemas import ToolResult, Validation
+from tools.schemas import Kind, ToolResult, Validation
 
 NOT_CALIBRATED = (
     "Not calibrated yet: no backtest on published outcomes has measured how often answers like this one are right, "
     "so no confidence is given. The intervals include trial-to-trial differences as the model sees them."
 )
+SCENARIO = "Scenario, not calibrated: a what-if, not a forecast."
 NOTHING_PREDICTED = "Nothing was predicted, so there is nothing to be confident about."
 
 
@@ -21,9 +22,10 @@ def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> 
     """Confidence of an answer that stands on these results: that of its first calibrated outcome."""
     predicted = [estimate for result in results for estimate in result.estimates if estimate.endpoint]
     if not predicted:
-        return Confidence(calibrated=False, sentence=NOTHING_PREDICTED)
+        stated = any(estimate.kind is Kind.SCENARIO for result in results for estimate in result.estimates)
+        return Confidence(calibrated=False, sentence=SCENARIO if stated else NOTHING_PREDICTED)
     if all(estimate.validation is Validation.SCENARIO for estimate in predicted):
-        return Confidence(calibrated=False, sentence="Scenario, not calibrated: a what-if, not a forecast.")
+        return Confidence(calibrated=False, sentence=SCENARIO)
     measured: list[MeasuredConfidence] = [item for result in results for item in getattr(result, "confidence", ())]
     if not measured:
         return Confidence(calibrated=False, sentence=NOT_CALIBRATED)

@@ -1,191 +1,323 @@
 """The number verifier: each numeral of a text is traced to an estimate, a passage, a tool argument or the question.
 
-A numeral matches a fact when rounding the fact to the numeral's own digits gives the numeral, the units (where both say
-one) agree, and the direction words of the clause do not contradict the fact's sign.
+A numeral matches a fact when rounding the fact to the numeral's own digits gives the numeral, the units agree, the
+direction words of the clause do not contradict the fact's sign, and what stands around the numeral (endpoint, arm, the
+other end of an interval, the words of a passage) is what the fact is about.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from assistant.conversions import other_unit
-from knowledge.schemas import Endpoint, RetrievedPassage
-from tools.schemas import Estimate, ToolResult
-
-_NUMERAL = re.compile(
-    r"(?<![\w.,/])(?P<sign>[-−–+]?)(?P<digits>\d{1,3}(?:[  ,]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-    r"(?:\s?(?P<unit>%-points?|percentage points?|pp\b|%|percent\b|points?\b|kg/m²|kg\b|lb\b|pounds?\b|mmol/mol|mmol/L|mg/dL"
-    r"|mmHg|mL/min|mg\b|µg|weeks?\b|months?\b|years?\b|in 100\b|in ten\b))?(?![\w])",
+from assistant.asked import GIVEN_UNITS, is_limit, is_outcome
+from assistant.directions import clause_behind, good_of, way_of, ways
+from assistant.facts import (
+    Fact,
+    Part,
+    counted_at,
+    facts_from,
+    neighbours,
+    passage_facts,
 )
-_UNIT_FAMILY = {
-    "%-point": "points", "%-points": "points", "percentage point": "points", "percentage points": "points", "pp": "points",
-    "point": "points", "points": "points", "%": "percent", "percent": "percent", "in 100": "percent", "kg": "kg",
-    "kg/m²": "kg/m2", "kg/m2": "kg/m2", "lb": "lb", "pound": "lb", "pounds": "lb", "mmol/mol": "mmol/mol", "mmHg": "mmHg",
-    "mg/dL": "mg/dL", "week": "weeks", "weeks": "weeks", "mg": "mg", "year": "years", "years": "years",
-}  # fmt: skip
+from assistant.layout import Place, places
+from assistant.names import Names
+from assistant.numerals import Kind, Numeral, read_numerals
+
+__all__ = ["Fact", "Untraceable", "facts_from", "passage_facts", "remove_untraceable", "untraceable"]
+
+NOTE = "_[a sentence was removed: its number could not be traced to a source]_"
+MOST_FAULTS = 100  # a text with so many is not read further: what else holds a number goes as well
 _CITATION = re.compile(r"\[[a-z0-9][\w.\-/]*\]|\[\d+\]|`[^`]*`|PMID \d+|doi:\S+|https?://\S+")
 _NAMES = re.compile(
-    r"\b(?:GLP-1|SGLT-?2i?|DPP-?4i?|HbA1c|COVID-19|PCSK9|HER2|type [12]|stage [1-5][ab]?"
+    r"\b(?:GLP-1|SGLT-?2i?|DPP-?4i?|HbA1c|COVID-19|PCSK9|HER2|[Tt]ype [12]|[Ss]tage [1-5][ab]?"
     r"|[A-Z]{2,}[A-Za-z]*(?:[- ][A-Z]{2,}[A-Za-z]*)*[- ]\d+[a-z]?)\b"
 )
-_SIGNED_BOUND = re.compile(r"[-−]\d+(?:\.\d+)?\s*(?:%|[a-z/%-]+)?\s*(?:to|and)\s*$")
+_BASE = re.compile(r"^\W*(?:Of|Among|In|Out of) (?:every )?100\b(?= [a-z])")  # 'Of 100 smokers, 18 …'
 _ORDERED = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
-_FALL = re.compile(
-    r"\b(?:fall|falls|fell|lose|loses|lost|loss|reduc\w+|decreas\w+|lower\w*|drop\w*|declin\w+|down)\b", re.I
+_JOINED = re.compile(r"\s*(?:to|and|[-–])\s*")
+_FROM = re.compile(r"\bfrom\s*$", re.I)
+_BETWEEN = re.compile(r"\bbetween\s*$", re.I)
+_BOUND = re.compile(
+    r"\b(?:at least|at most|up to|as (?:much|many|little|few|low|high) as|no (?:more|less|fewer) than|upper|lower|between"
+    r"|range\w*|limit|or (?:more|less)|worst|best)\b",
+    re.I,
 )
-_RISE = re.compile(r"\b(?:rise|rises|rose|gain\w*|increas\w+|higher|grow\w*|up by)\b", re.I)
-_CLAUSE = re.compile(r"(?<=[.;!?])\s+|\n|, (?:and|but) |; ")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A number that may be written. `change` facts have a direction."""
-
-    value: float
-    unit: str = ""
-    change: bool = False
+_CONTRAST = re.compile(
+    r"\b(?:more|less|fewer|higher|lower|greater|larger|smaller|better|worse) than\b|\bdifference\b|\bminus\b|\bgap\b"
+    r"|\bbeyond\b|\b(?:versus|vs\.?|compared with|relative to|over|against) (?:the )?(?:placebo|control|comparator|usual care)\b|\bratio\b"
+    r"|\bthan (?:on|with|under)\b|placebo-(?:adjusted|corrected|subtracted)|\bextra\b|\badditional\b|\bmore\b|\bless\b|\bfewer\b",
+    re.I,
+)
+_LEVEL = re.compile(
+    r"\s*(?:(?:of )?(?:such |new |these |the |all )*(?:trials|studies|cases)|(?:of the time|sure|certain|probab\w+|chance)\b"
+    r"|(?:individuals|people|persons|patients|of them)?\s*(?:would|will|are|is|lie|fall|be|\s)*\b(?:between|within)\b"
+    r"|(?:\w+ )?(?:intervals?|ranges?|limits?|bands?)\b|(?:CI|CrI|PI)\b)",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
 class Untraceable:
-    """A numeral nobody computed, and the sentence it stands in."""
+    """Something nobody computed and no source states, the sentence it stands in, and what is wrong with it."""
 
     numeral: str
     sentence: str
+    why: str = "number"
 
 
-def facts_from(
-    question: str,
-    results: Sequence[ToolResult],
-    arguments: Iterable[dict[str, Any]],
-    endpoints: Mapping[str, Endpoint] | None = None,
-) -> list[Fact]:
-    """All numbers that an answer may contain; with `endpoints` also in the other unit in use (mmol/mol, lb)."""
-    facts = _numbers(question)
-    for argument in arguments:
-        facts += _leaves(argument)
-    for result in results:
-        for estimate in result.estimates:
-            facts += _estimate_facts(estimate, (endpoints or {}).get(estimate.endpoint))
-        for text in (result.title, *result.assumptions, *result.warnings):
-            facts += _numbers(text)
-        for hit in result.passages:
-            facts += passage_facts(hit)
-        extra = result.model_dump(mode="python", exclude={*ToolResult.model_fields})
-        facts += _leaves(extra)
-    return facts
-
-
-def _estimate_facts(estimate: Estimate, endpoint: Endpoint | None) -> list[Fact]:
-    unit = _UNIT_FAMILY.get(estimate.unit, "")
-    change = "change" in estimate.quantity.lower() or "difference" in estimate.quantity.lower()
-    values = [value for value in (estimate.point, estimate.lower, estimate.upper) if value is not None]
-    facts = [Fact(value, unit, change) for value in values]
-    converted = other_unit(endpoint) if endpoint is not None else None
-    if converted is not None and estimate.unit == endpoint.unit:  # type: ignore[union-attr]
-        facts += [Fact(value * converted[0], converted[1], change) for value in values]
-    facts.append(Fact(100 * estimate.level, "percent"))
-    if estimate.horizon_weeks is not None:
-        facts.append(Fact(estimate.horizon_weeks, "weeks"))
-    if estimate.n_trials is not None:
-        facts.append(Fact(float(estimate.n_trials)))
-    return facts + _numbers(" · ".join((estimate.quantity, estimate.arm, estimate.population, estimate.note)))
-
-
-def passage_facts(hit: RetrievedPassage) -> list[Fact]:
-    """Numbers of a quoted passage and the year of its source."""
-    return [*_numbers(hit.passage.text), Fact(float(hit.source.year))]
-
-
-def _numbers(text: str) -> list[Fact]:
-    """Numbers of a text with the units written behind them."""
-    return [Fact(_value(match), _unit(match)) for match in _NUMERAL.finditer(text)]
-
-
-def _leaves(value: Any, unit: str = "") -> list[Fact]:
-    """Numbers of a JSON-like value; keys that name a unit give it."""
-    if isinstance(value, bool) or value is None:
-        return []
-    if isinstance(value, int | float):
-        return [Fact(float(value), unit)]
-    if isinstance(value, str):
-        return _numbers(value)
-    if isinstance(value, dict):
-        return [leaf for key, item in value.items() for leaf in _leaves(item, _unit_of_key(str(key), value))]
-    if isinstance(value, list | tuple):
-        return [leaf for item in value for leaf in _leaves(item, unit)]
-    return []
-
-
-def _unit_of_key(key: str, siblings: dict[str, Any]) -> str:
-    if key.endswith("weeks"):
-        return "weeks"
-    if key == "dose":
-        return _UNIT_FAMILY.get(str(siblings.get("dose_unit") or ""), "")
-    return ""
-
-
-def _unit(match: re.Match[str]) -> str:
-    return _UNIT_FAMILY.get((match["unit"] or "").strip(), "")
-
-
-def _value(match: re.Match[str]) -> float:
-    digits = re.sub(r"[  ,](?=\d{3})", "", match["digits"])
-    value = float(digits)
-    return -value if match["sign"] in ("-", "−", "–") else value
-
-
-def untraceable(text: str, facts: Sequence[Fact]) -> list[Untraceable]:
-    """Numerals of `text` that no fact explains, in order."""
-    readable = _blank(text, _CITATION, _NAMES, _ORDERED)
-    found = []
-    for clause, start in _clauses(readable):
-        before = readable[:start].rpartition("\n")[2].rpartition(". ")[2]
-        for match in _NUMERAL.finditer(clause):
-            if not any(_explains(fact, match, clause, before) for fact in facts):
-                found.append(Untraceable(match.group().strip(), _sentence_at(text, start + match.start())))
+def untraceable(text: str, facts: Sequence[Fact], names: Names | None = None) -> list[Untraceable]:
+    """Numerals of `text` that no fact explains, in order; with `names` also checked for whom and what they are said."""
+    names = names or Names(facts)
+    index_of_facts = _ByValue(facts)
+    found: list[Untraceable] = []
+    for place, original in places(text):
+        numerals = _numerals(place, names)
+        for index, numeral in enumerate(numerals):
+            pair = _partner(place.sentence, numerals, index)
+            if len(found) >= MOST_FAULTS:
+                found.append(Untraceable(place.sentence[numeral.start : numeral.end].strip(), original))
+                break
+            numeral = _loosened(numeral, place.sentence)
+            fine = _explained(numeral, pair, place, index_of_facts, names)
+            if not fine and pair is not None and _FROM.search(place.sentence[: min(numeral.start, pair[0].start)]):
+                fine = _explained(
+                    numeral, None, place, index_of_facts, names
+                )  # 'from 7.0 % to 5.7 %' need not be an interval
+            if not fine:
+                found.append(Untraceable(place.sentence[numeral.start : numeral.end].strip(), original))
     return found
 
 
-def _clauses(text: str) -> Iterable[tuple[str, int]]:
-    position = 0
-    for separator in _CLAUSE.finditer(text):
-        yield text[position : separator.start()], position
-        position = separator.end()
-    yield text[position:], position
+def _numerals(place: Place, names: Names) -> list[Numeral]:
+    readable = _blank(place.sentence, _CITATION, _NAMES, _ORDERED, _BASE)
+    for span in names.treatments(place.sentence):  # a dose belongs to the name of its treatment
+        if span.dosed:
+            readable = readable[: span.start] + " " * (span.end - span.start) + readable[span.end :]
+    for title in names.titles:
+        readable = readable.replace(title, " " * len(title))
+    return read_numerals(readable)
 
 
-def _explains(fact: Fact, match: re.Match[str], clause: str, before: str) -> bool:
-    """Whether `fact` is what the numeral says; `before` is the part of the sentence in front of the clause."""
-    written = _value(match)
-    places = len(match["digits"].partition(".")[2])
-    tolerance = 0.5 * 10**-places + 1e-9
-    if abs(abs(fact.value) - abs(written)) > tolerance:
+def _partner(sentence: str, numerals: Sequence[Numeral], index: int) -> tuple[Numeral, bool] | None:
+    """The other end of an interval 'A to B' or 'between A and B', and whether it is the upper one."""
+    for other, upper in ((index + 1, True), (index - 1, False)):
+        if not 0 <= other < len(numerals):
+            continue
+        first, second = (numerals[index], numerals[other]) if upper else (numerals[other], numerals[index])
+        between = sentence[first.end : second.start]
+        if not _JOINED.fullmatch(between):
+            continue
+        if re.search(r"\d[-–]$", sentence[: first.start]):  # 'in 2005-2006 to 13 %'
+            continue
+        if re.search(r"\b(?:19|20)\d\d[-–]\d\d$", sentence[: second.end]):  # 'in 2013-14'
+            continue
+        if between.strip() == "and" and not _BETWEEN.search(sentence[: first.start]):
+            continue
+        return numerals[other], upper
+    return None
+
+
+_BEHIND_BOUND = re.compile(
+    r"(?:at least|at most|more than|less than|up to|below|above|under|over|by|of|per|after|within|past|last|[<>≥≤]|0 to|\ba)\s*$",
+    re.I,
+)
+_THAN_ON = re.compile(r"\s*(?:[%\w/-]+\s)?(?:more|less|fewer) than (?:on|with|under)\b")
+_ABOVE = re.compile(r"(?:\b(?:more|greater|higher) than|\b(?:over|above)|>)\s*$", re.I)
+_BELOW = re.compile(r"(?:\b(?:less|fewer|lower) than|\b(?:under|below)|<)\s*$", re.I)
+_NEAR = re.compile(r"(?:\b(?:almost|nearly|just)|[≈~])\s*$", re.I)
+
+
+def _loosened(numeral: Numeral, sentence: str) -> Numeral:
+    """'More than 99 %' is true of 99.9 % too, 'almost 80 %' of what is near it."""
+    if numeral.kind is not Kind.PLAIN:
+        return numeral
+    before = sentence[: numeral.start]
+    away = 1 if _ABOVE.search(before) else -1 if _BELOW.search(before) else 0
+    if away:
+        return replace(numeral, value=numeral.value + away * math.copysign(numeral.tolerance, numeral.value))
+    return replace(numeral, tolerance=2 * numeral.tolerance) if _NEAR.search(before) else numeral
+
+
+class _ByValue:
+    """Facts in the order of their size, so that only those near a numeral are looked at."""
+
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        self._facts = sorted(facts, key=lambda fact: abs(fact.value))
+        self._sizes = [abs(fact.value) for fact in self._facts]
+
+    def same(self, numeral: Numeral) -> list[Fact]:
+        """Facts that may be the number the numeral stands for."""
+        size, away = abs(numeral.value), numeral.tolerance + 2e-9
+        near = self._facts[bisect_left(self._sizes, size - away) : bisect_right(self._sizes, size + away)]
+        return [fact for fact in near if _same_number(fact, numeral)]
+
+
+def _explained(
+    numeral: Numeral, pair: tuple[Numeral, bool] | None, place: Place, facts: _ByValue, names: Names
+) -> bool:
+    candidates = facts.same(numeral)
+    if pair is not None:
+        other, is_lower = pair
+        if (numeral.value > other.value) if is_lower else (numeral.value < other.value):
+            # No interval; a source may tell of a split of '52.5 to 47.5 %'.
+            candidates = [fact for fact in candidates if fact.part is Part.TEXT and fact.source in place.sources]
+        elif not is_lower:
+            # The upper end answers for the pair: it must belong to an interval that begins with the lower end.
+            others = facts.same(other)
+            begun = {f.group for f in others if f.part is Part.LOWER}
+            texts = {(f.source, f.words) for f in others if f.part is Part.TEXT}
+            candidates = [
+                fact
+                for fact in candidates
+                if (fact.part is Part.UPPER and fact.group in begun)
+                or (fact.part is Part.TEXT and any(source == fact.source for source, _ in texts))
+                or (fact.part is Part.FREE and not begun and not texts)
+            ]
+        else:
+            candidates = [fact for fact in candidates if fact.part in (Part.LOWER, Part.TEXT, Part.FREE)]
+    return any(_about(fact, numeral, place, names, pair is not None) for fact in candidates)
+
+
+def _same_number(fact: Fact, numeral: Numeral) -> bool:
+    if (fact.kind is not numeral.kind) and {fact.kind, numeral.kind} & {Kind.NEEDED, Kind.RATIO}:
         return False
-    unit = _unit(match)
-    if unit and fact.unit and unit != fact.unit and {unit, fact.unit} != {"points", "percent"}:
+    if abs(abs(fact.value) - abs(numeral.value)) > numeral.tolerance + 1e-9:
         return False
-    if not fact.change or abs(fact.value) <= tolerance:
+    if numeral.unit and fact.unit and numeral.unit != fact.unit:
+        return False
+    if numeral.unit and not fact.unit and fact.part is not Part.FREE:
+        return fact.part is Part.TEXT and bool(fact.source) and numeral.unit in fact.units
+    return True
+
+
+def _about(fact: Fact, numeral: Numeral, place: Place, names: Names, paired: bool) -> bool:
+    """Whether the sentence says of the numeral what the fact is about."""
+    if fact.part is Part.TEXT:
+        return _quotes(fact, numeral, place)
+    if numeral.sign == "-" and fact.value > 0:
+        return False
+    if fact.good and good_of(clause_behind(place.sentence, numeral)) == -fact.good:
+        return False
+    counted = counted_at(place.sentence, numeral.end)
+    if fact.part is Part.LEVEL:
+        return _is_level(numeral, place)
+    if (fact.part is Part.TRIALS) != (counted == "trials"):
+        return False
+    if fact.part is Part.TRIALS:
+        return names.subject_fits(fact, numeral, place.sentence, place.before)
+    if fact.part is Part.FREE and not fact.change:
+        return not fact.unit or fact.unit == numeral.unit or place.cell
+    if not _direction_fits(fact, numeral, place):
+        return False
+    if fact.part is Part.FREE:
         return True
-    if match["sign"]:
-        # A dash between two numbers ('4-6 weeks') is no sign; a signed change must keep its sign.
-        return (written < 0) == (fact.value < 0)
-    if "|" in clause or _beside_a_signed_bound(match, clause):
+    if (
+        fact.part is not Part.POINT
+        and not paired
+        and not _BOUND.search(place.sentence[max(0, numeral.start - 40) : numeral.end + 12])
+    ):
+        return False
+    if any(not _says(place.sentence, need) for need in fact.needs):
+        return False
+    return names.subject_fits(fact, numeral, place.sentence, place.before, cell=place.cell) and names.arm_fits(
+        fact, numeral, place.sentence, place.column, contrast=_is_contrast(numeral, place), cell=place.cell
+    )
+
+
+def _quotes(fact: Fact, numeral: Numeral, place: Place) -> bool:
+    """A number of a text is recognised by the words around it; a cited sentence takes them from its source."""
+    if fact.source and fact.source not in place.sources and (place.sources or place.cell):
+        return False
+    counted, before = counted_at(place.sentence, numeral.end), place.sentence[: numeral.start]
+    if counted != fact.counted and (
+        (counted and fact.counted) or counted == "trials" or (counted and not place.sources)
+    ):
+        return False
+    if fact.source and fact.cited and not place.sources:
+        return False
+    if fact.bound and not (_BEHIND_BOUND.search(before) or (numeral.value == 0 and before.endswith("("))):
+        return False  # '(0 to 100 mm)' is the name of a scale
+    if not place.sources and _THAN_ON.match(place.sentence, numeral.end):
+        return False  # '3.8 more than on placebo' is a difference that a tool computed, no number of a note
+    if place.cell and ": " in place.sentence[: numeral.start] and not fact.asked:
+        return False  # the figures of a table are estimates
+    way = (-1 if numeral.sign == "-" else 1) if numeral.sign else way_of(place.sentence, numeral)
+    if fact.direction and way and fact.direction != way:
+        return False
+    near = neighbours(place.sentence, numeral)
+    if fact.asked and not _asked_for(fact, numeral, place.sentence):
+        return False
+    if fact.asked and _BEHIND_BOUND.search(place.sentence[: numeral.start]):
+        return True  # 'people over 65', as asked
+    if place.sources or fact.asked or fact.bound:
+        wanted = 1.0
+    elif fact.source:
+        wanted = max(3, len(near) / 2)
+    else:  # a note of a tool is repeated, not borrowed from
+        wanted = max(2, 0.6 * len(fact.words))
+    return len(fact.words & near) >= min(wanted, len(fact.words))
+
+
+def _asked_for(fact: Fact, numeral: Numeral, sentence: str) -> bool:
+    """Whether the user's own number stands for what it did in the question: a dose, a time, a limit, no outcome."""
+    if fact.unit in GIVEN_UNITS and numeral.unit != fact.unit and not is_limit(sentence, numeral):
+        return False
+    return not is_outcome(sentence, numeral)
+
+
+_HEAD = re.compile(r"\s*(?:individuals|people|persons|patients)?\s*$", re.I)  # of a column of a table
+
+
+def _is_level(numeral: Numeral, place: Place) -> bool:
+    """'90 % of such trials', 'the 90 % interval', '(90 % CI …)', 'nine in ten would be between …'."""
+    if place.cell and not place.column and _HEAD.match(place.sentence, numeral.end):
+        return True
+    return _LEVEL.match(place.sentence, numeral.end) is not None
+
+
+def _says(sentence: str, value: float) -> bool:
+    return any(abs(abs(numeral.value) - abs(value)) <= numeral.tolerance for numeral in read_numerals(sentence))
+
+
+def _is_contrast(numeral: Numeral, place: Place) -> bool:
+    if place.cell:
+        return bool(
+            re.search(r"difference|minus|versus|ratio", f"{place.column} {place.sentence[: numeral.start]}", re.I)
+        )
+    after = re.split(r"[,;(]", place.sentence[numeral.end :], maxsplit=1)[0]
+    before = place.sentence[: numeral.start]
+    return bool(_CONTRAST.search(after) or _CONTRAST.search(before))
+
+
+def _direction_fits(fact: Fact, numeral: Numeral, place: Place) -> bool:
+    """Whether the words of the clause, or the sign, say which way the number goes."""
+    if not fact.change:
+        falls, rises = ways(clause_behind(place.sentence, numeral))
+        return not fact.direction or falls == rises or rises - falls == fact.direction
+    if abs(fact.value) <= numeral.tolerance + 1e-9 or numeral.kind is not Kind.PLAIN:
+        return True
+    if numeral.sign:
+        return (numeral.sign == "-") == (fact.value < 0)
+    if (
+        place.cell
+        or _REPORTED.search(place.sentence[: numeral.start])
+        or _beside_a_signed_bound(place.sentence, numeral)
+    ):
         return fact.value > 0  # table cells and intervals are written with their signs
-    falls, rises = bool(_FALL.search(clause)), bool(_RISE.search(clause))
-    if not falls and not rises:  # 'HbA1c falls by 1 point, weight by 4 kg': the verb stands earlier
-        falls, rises = bool(_FALL.search(before)), bool(_RISE.search(before))
-    if falls and rises:
-        return True
-    return falls == (fact.value < 0)
+    return (way_of(place.sentence, numeral) < 0) == (fact.value < 0)
 
 
-def _beside_a_signed_bound(match: re.Match[str], clause: str) -> bool:
+_REPORTED = re.compile(r"\bwould report (?:[-−]?\d[\d.]*\s?[%\w/-]* to )?$")
+_SIGNED_BOUND = re.compile(r"[-−]\d+(?:\.\d+)?\s*(?:%|[a-z/%-]+)?\s*(?:to|and)\s*$")
+
+
+def _beside_a_signed_bound(sentence: str, numeral: Numeral) -> bool:
     """True for the 0.4 of '−1.9 to 0.4': its own sign is written by leaving it out."""
-    return _SIGNED_BOUND.search(clause[: match.start()]) is not None
+    return _SIGNED_BOUND.search(sentence[: numeral.start]) is not None
 
 
 def _blank(text: str, *patterns: re.Pattern[str]) -> str:
@@ -194,17 +326,9 @@ def _blank(text: str, *patterns: re.Pattern[str]) -> str:
     return text
 
 
-def _sentence_at(text: str, position: int) -> str:
-    start = max(
-        (found + len(mark) for mark in ("\n", ". ") if (found := text.rfind(mark, 0, position)) >= 0), default=0
-    )
-    ends = [found + len(mark.strip()) for mark in ("\n", ". ") if (found := text.find(mark, position)) >= 0]
-    return text[start : min(ends, default=len(text))].strip()
-
-
 def remove_untraceable(text: str, faults: Sequence[Untraceable]) -> tuple[str, tuple[str, ...]]:
     """Take out every sentence that holds an untraceable numeral; return the rest and what was taken."""
     removed = tuple(dict.fromkeys(fault.sentence for fault in faults))
     for sentence in removed:
-        text = text.replace(sentence, "_[a sentence was removed: its number could not be traced to a source]_")
+        text = text.replace(sentence, NOTE)
     return text, removed

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from assistant.schemas import RunSummary
-from knowledge.errors import LedgerTampered, StoreDamaged, UnknownRun
+from knowledge.errors import InvalidInput, LedgerTampered, StoreDamaged, UnknownRun
 
 GENESIS = "0" * 64
+EXPORT_FORMAT = "cohort-ledger-1"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -34,6 +35,8 @@ CREATE TABLE IF NOT EXISTS head (
     one INTEGER PRIMARY KEY CHECK (one = 1), rows INTEGER NOT NULL, hash TEXT NOT NULL
 );
 """
+_ALL = "SELECT seq, run_id, created, body, previous, hash FROM runs ORDER BY seq"
+_Row = tuple[int, str, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,16 @@ class Ledger:
             )
         return LedgerRow(seq, found, datetime.fromisoformat(created), json.loads(body), digest)
 
+    def has(self, run_id: str) -> bool:
+        """Whether the run with exactly this id is recorded."""
+        with self._connect() as connection:
+            return connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone() is not None
+
+    def record(self, run_id: str) -> dict[str, Any]:
+        """Everything that was recorded about a run, with its hash (as `get`)."""
+        row = self.get(run_id)
+        return {"run_id": row.run_id, "created": row.created.isoformat(), "hash": row.hash, **row.body}
+
     def recent(self, limit: int = 20) -> list[RunSummary]:
         """The newest runs first."""
         with self._connect() as connection:
@@ -148,6 +161,40 @@ class Ledger:
             )
         return summaries
 
+    def head(self) -> str:
+        """The newest hash: it stands for every run so far. Kept elsewhere, it proves an export whole."""
+        with self._connect() as connection:
+            return self._head(connection)[1]
+
+    def export(self, path: Path) -> int:
+        """Write the whole ledger as JSON lines, a header first; the number of runs. The chain is checked on the way.
+
+        Raises
+        ------
+        InvalidInput
+            The file is there already or cannot be written.
+        LedgerTampered
+            The chain is broken; no file is left.
+        """
+        count = self.verify()
+        unfinished = path.with_name(f".{path.name}.part")
+        try:
+            if path.exists():
+                raise InvalidInput(f"{path} is there already.", "Choose another name.")
+            with self._connect() as connection, unfinished.open("w", encoding="utf-8") as file:
+                file.write(
+                    canonical({"format": EXPORT_FORMAT, "runs": count, "head": self._head(connection)[1]}) + "\n"
+                )
+                for seq, run_id, created, body, previous, digest in connection.execute(_ALL):
+                    row = {"seq": seq, "run_id": run_id, "created": created, "previous": previous, "hash": digest}
+                    file.write(canonical({**row, "body": json.loads(body)}) + "\n")
+            unfinished.rename(path)
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be written ({error.strerror or error}).") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return count
+
     def verify(self) -> int:
         """Recompute the whole chain; return the number of rows.
 
@@ -156,18 +203,53 @@ class Ledger:
         LedgerTampered
             Names the first row that was changed, taken out or added.
         """
-        previous, expected = GENESIS, 0
         with self._connect() as connection:
             rows, head = self._head(connection)
-            for seq, run_id, created, body, stated, digest in connection.execute(
-                "SELECT seq, run_id, created, body, previous, hash FROM runs ORDER BY seq"
-            ):
-                expected += 1
-                if seq != expected or stated != previous:
-                    raise LedgerTampered(f"The ledger is broken before run {run_id}: a row was taken out or put in.")
-                if row_hash(previous, run_id, created, body) != digest:
-                    raise LedgerTampered(f"Run {run_id} (row {seq}) was changed after it was recorded.")
-                previous = digest
-        if expected != rows or previous != head:
-            raise LedgerTampered(f"The ledger should hold {rows} runs but holds {expected}: the newest were cut off.")
-        return expected
+            return _check(connection.execute(_ALL), rows, head)
+
+
+def verify_export(path: Path) -> tuple[int, str]:
+    """Recompute the chain of an exported file; the number of runs and the newest hash.
+
+    Raises
+    ------
+    InvalidInput
+        The file is not there or is no export.
+    LedgerTampered
+        Names the first run that was changed, taken out or added.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            header = json.loads(file.readline())
+            if not isinstance(header, dict) or header.get("format") != EXPORT_FORMAT:
+                raise ValueError("no header")
+            return _check((_exported(line) for line in file), int(header["runs"]), str(header["head"])), str(
+                header["head"]
+            )
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read ({error.strerror or error}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"{path} is not a ledger that was exported here, or a line of it is broken.",
+            "Export one: cohort runs export",
+        ) from error
+
+
+def _exported(line: str) -> _Row:
+    row = json.loads(line)
+    return int(row["seq"]), row["run_id"], row["created"], canonical(row["body"]), row["previous"], row["hash"]
+
+
+def _check(found: Iterable[_Row], rows: int, head: str) -> int:
+    """Recompute a chain and compare its end with what it should be."""
+    previous, expected = GENESIS, 0
+    for seq, run_id, created, body, stated, digest in found:
+        expected += 1
+        if seq != expected or stated != previous:
+            raise LedgerTampered(f"The ledger is broken before run {run_id}: a row was taken out or put in.")
+        if row_hash(previous, run_id, created, body) != digest:
+            raise LedgerTampered(f"Run {run_id} (row {seq}) was changed after it was recorded.")
+        previous = digest
+    if expected != rows or previous != head:
+        raise LedgerTampered(f"The ledger should hold {rows} runs but holds {expected}: the newest were cut off.")
+    return expected

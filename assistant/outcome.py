@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from assistant.accounting import Usage
 from assistant.schemas import Plan, Status, StepRecord
 from knowledge.errors import CohortTwinError
 from tools.schemas import ToolResult
@@ -21,4 +22,6 @@ class Outcome:
     errors: tuple[CohortTwinError, ...]
     removed: tuple[str, ...] = ()
     model: str = ""
+    model_version: str = ""
     notes: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)

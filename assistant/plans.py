@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rapidfuzz import process
 
-from assistant import language
+from assistant import calls, language
+from assistant.calls import TOOLS, Call, cohort_arguments, treatment_arguments
+from assistant.plan_notes import reading_notes
 from assistant.reading import Treatment
 from assistant.schemas import Plan, Status
-from assistant.understanding import DEFAULT_HORIZON_WEEKS, Intent, Understanding
+from assistant.understanding import CONTROLS, PLACEBO, Intent, Understanding
+from assistant.voice_plans import VOICES, voice_plan, whom_to_ask
 from knowledge.base import KnowledgeBase
 from personas.library import PersonaLibrary
 from personas.schemas import CohortSpec
 
-AREAS_ASKED = ("type_2_diabetes", "obesity")  # the areas for which there are archetypes
+__all__ = ["TOOLS", "Call", "Draft", "draft_plan"]
+
 EXAMPLE = "How would adults over 65 with type 2 diabetes and chronic kidney disease react to semaglutide 1 mg weekly over 30 weeks?"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A tool call to make."""
-
-    tool: str
-    arguments: dict[str, Any]
+LONGEST_QUERY = 200
+_STEPS = {
+    calls.SIMULATE: "predict from published trials",
+    calls.COMPARE: "predict each from published trials, on the same virtual patients",
+    calls.RANK: "rank what the published trials let predict",
+    calls.RESPONDERS: "look for sub-cohorts that gain more than the rest",
+    calls.EXPLAIN: "take the prediction apart: trials, covariates, uncertainty",
+    calls.STOP: "predict what follows on stopping",
+}
 
 
 @dataclass(frozen=True)
@@ -43,27 +48,53 @@ class Draft:
     status: Status = Status.ANSWERED
 
 
-def draft_plan(asked: Understanding, knowledge: KnowledgeBase, personas: PersonaLibrary) -> Draft:
-    """Decide what to do about a question. Order: what must not be answered, what is missing, then the plan."""
-    if asked.intent is Intent.EMERGENCY:
+def draft_plan(
+    asked: Understanding, knowledge: KnowledgeBase, personas: PersonaLibrary, tools: frozenset[str] = TOOLS
+) -> Draft:
+    """Decide what to do about a question. Order: what must not be answered, what is missing, then the plan.
+
+    Parameters
+    ----------
+    tools : names of the tools there are; a question that only another one could answer is said to be not predicted.
+    """
+    intent = asked.intent
+    if intent is Intent.EMERGENCY:
         return _emergency(asked)
-    if asked.intent is Intent.INDIVIDUAL_ADVICE:
+    if intent is Intent.INDIVIDUAL_ADVICE:
         return _redirect(asked)
+    if intent in VOICES and VOICES[intent] in tools:
+        return _voice(asked)
     if asked.unknown_drugs and not asked.active:
         return _unknown_drug(asked, knowledge)
-    if asked.intent is Intent.LITERATURE:
+    if intent is Intent.LITERATURE:
         return _search(asked)
-    if asked.intent is Intent.NOT_PREDICTED:
+    if intent is Intent.NOT_PREDICTED or (intent is Intent.STOP and calls.STOP not in tools):
         return _not_predicted(asked)
     if asked.cohort_fault is not None:
         return _cohort_not_covered(asked)
-    if not asked.active and asked.intent is not Intent.DESCRIBE:
-        return _which_treatment(asked, knowledge) if asked.cohort is not None else _ask_back(asked)
-    if asked.cohort is None:
+    cohort = asked.cohort
+    if intent is Intent.RANK and calls.RANK in tools:
+        return _which_people(asked, personas) if cohort is None else _predict(asked, cohort, knowledge, personas)
+    if not asked.active and intent is not Intent.DESCRIBE:
+        return _which_treatment(asked, cohort, knowledge, personas) if cohort is not None else _ask_back(asked)
+    if cohort is None:
         return _which_cohort(asked, personas)
-    if asked.intent is Intent.DESCRIBE:
-        return _describe(asked, asked.cohort)
-    return _respond(asked, asked.cohort, knowledge)
+    if intent is Intent.DESCRIBE:
+        return _describe(asked, cohort)
+    if asked.ask:
+        return _one_question(asked, cohort)
+    return _predict(asked, cohort, knowledge, personas)
+
+
+def _voice(asked: Understanding) -> Draft:
+    """People of the cohort are to speak: an interview, or options put to a focus group."""
+    if asked.cohort_fault is not None:
+        return _cohort_not_covered(asked)
+    if asked.cohort is None:
+        return Draft(Plan(population=""), asked, reply=whom_to_ask(), status=Status.NEEDS_INPUT)
+    made = voice_plan(asked, asked.cohort)
+    status = Status.NEEDS_INPUT if made.reply else Status.ANSWERED
+    return Draft(made.plan, asked, calls=made.calls, reply=made.reply, status=status)
 
 
 def _emergency(asked: Understanding) -> Draft:
@@ -95,26 +126,51 @@ def _not_predicted(asked: Understanding) -> Draft:
     return Draft(plan, asked, calls=calls, refusal=refusal, status=Status.NOT_COVERED)
 
 
-def _which_treatment(asked: Understanding, knowledge: KnowledgeBase) -> Draft:
+def _which_treatment(
+    asked: Understanding, cohort: CohortSpec, knowledge: KnowledgeBase, personas: PersonaLibrary
+) -> Draft:
     """A cohort without a drug: a class, another means, or nothing was named."""
-    cohort = asked.cohort
-    assert cohort is not None
     why = "The question names no drug that is known here."
     if asked.names_class:
-        why = "The question names a class, or asks which drug is best; a prediction needs one drug, or several to compare."
+        why = "The question names a class of drugs; a prediction needs one drug, or several to compare."
     elif asked.other_means:
         why = f"No drug is named, and “{asked.other_means}” alone is not a treatment that can be predicted here."
-    studied = Counter(
-        arm.intervention for arm in knowledge.arms.arms if not arm.arm_role.is_control and arm.area in AREAS_ASKED
-    )
-    some = [name for name, _ in studied.most_common(6)]
-    reply = (
-        f"## Which treatment for {_lower(cohort.label)}?\n\n{why}\n\n"
-        f"### For example\n\n{language.sentence_case(language.joined(some))} have the most trials. “How would "
-        f"{_lower(cohort.label)} react to semaglutide 1 mg weekly over 30 weeks?” or “Describe {_lower(cohort.label)}”."
-    )
+    some = calls.most_studied(knowledge, personas.get(cohort.persona_id).area, 6) if cohort.persona_id else []
+    examples = f"“Describe {_lower(cohort.label)}”"
+    known = "No drug has a trial in such people here. "
+    if some:
+        known = f"{language.sentence_case(language.joined(some))} have the most figures here. "
+        examples = f"“How would {_lower(cohort.label)} react to {some[0]}?”, “Which drug is best for {_lower(cohort.label)}?” or {examples}"
+    reply = f"## Which treatment for {_lower(cohort.label)}?\n\n{why}\n\n### For example\n\n{known}{examples}."
     plan = Plan(population=cohort.label, persona_id=cohort.persona_id)
     return Draft(plan, asked, reply=reply, status=Status.NEEDS_INPUT)
+
+
+def _one_question(asked: Understanding, cohort: CohortSpec) -> Draft:
+    """What is missing changes the answer: one question back, and nothing else."""
+    drug = asked.active[0].name
+    reply = (
+        f"## {asked.ask}\n\nThe prediction depends on it, so nothing was assumed.\n\n"
+        f"### For example\n\n“What about {drug} at …” with the dose in its unit, “and in women?”, “over two years?” or another "
+        f"outcome, for {_lower(cohort.label)}."
+    )
+    plan = Plan(
+        population=cohort.label, persona_id=cohort.persona_id, interventions=tuple(t.label for t in asked.active)
+    )
+    return Draft(plan, asked, reply=reply, status=Status.NEEDS_INPUT)
+
+
+def _which_people(asked: Understanding, personas: PersonaLibrary) -> Draft:
+    """The best drug for whom?"""
+    names = [personas.get(persona_id).name for persona_id in personas.ids() if personas.get(persona_id).parent is None][
+        :6
+    ]
+    reply = (
+        "## Best for whom?\n\nWhich treatment does best differs between cohorts. "
+        f"Say who, for example: {language.joined([_lower(n) for n in names], 'or')}.\n\n"
+        "### For example\n\n“Which drug is best for adults with type 2 diabetes?”"
+    )
+    return Draft(Plan(population=""), asked, reply=reply, status=Status.NEEDS_INPUT)
 
 
 def _redirect(asked: Understanding) -> Draft:
@@ -191,23 +247,12 @@ def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _cohort_arguments(cohort: CohortSpec) -> dict[str, Any]:
-    return {
-        "persona_id": cohort.persona_id,
-        "restrictions": [str(restriction) for restriction in cohort.restrictions],
-        "label": cohort.label,
-        "understood": cohort.understood,
-        "not_understood": list(cohort.not_understood),
-    }
-
-
 def _search(asked: Understanding) -> Draft:
     drugs = [treatment.name for treatment in asked.active]
     query = " ".join([*drugs, *(endpoint.replace("_", " ") for endpoint in asked.endpoints)])
     if asked.cohort is not None:
         query = f"{query} {asked.cohort.label or asked.cohort.persona_id}".strip()
-    if not query:
-        return _ask_back(asked)
+    query = query or asked.text.strip()[:LONGEST_QUERY]  # nothing that is known was named: the person's own words
     plan = Plan(
         population=asked.cohort.label if asked.cohort else "",
         interventions=tuple(drugs),
@@ -220,65 +265,101 @@ def _describe(asked: Understanding, cohort: CohortSpec) -> Draft:
     plan = Plan(
         population=cohort.label or cohort.understood, persona_id=cohort.persona_id, steps=("describe the cohort",)
     )
-    return Draft(plan, asked, calls=(Call("describe_cohort", {"cohort": _cohort_arguments(cohort)}),))
+    return Draft(plan, asked, calls=(Call("describe_cohort", {"cohort": cohort_arguments(cohort)}),))
 
 
-def _respond(asked: Understanding, cohort: CohortSpec, knowledge: KnowledgeBase) -> Draft:
-    active = asked.active
-    compare = asked.intent is Intent.COMPARE
-    named = active[:5] if compare else active[:1]
-    weeks = asked.horizon_weeks or DEFAULT_HORIZON_WEEKS
-    notes = _reading_notes(asked, weeks)
-    notes += [
-        f"{other.label} was named too: ask about it separately, or as “{active[0].name} versus {other.name}”"
-        for other in active[len(named) :]
-    ]
-    who = _cohort_arguments(cohort)
-    endpoints = list(dict.fromkeys(asked.endpoints))
-    wanted: dict[str, Any] = {"endpoints": endpoints} if endpoints else {}
-    if compare:
-        treatments = [_treatment_arguments(treatment) for treatment in named]
-        prediction = Call(
-            "compare_treatments", {"cohort": who, "treatments": treatments, "horizon_weeks": weeks} | wanted
-        )
-    else:
-        treatment = _treatment_arguments(named[0])
-        prediction = Call(
-            "simulate_treatment_response", {"cohort": who, "treatment": treatment, "horizon_weeks": weeks} | wanted
-        )
+def _predict(asked: Understanding, cohort: CohortSpec, knowledge: KnowledgeBase, personas: PersonaLibrary) -> Draft:
+    """The cohort, one prediction of the kind that is asked for, and what such people said and did."""
+    active, intent = asked.active, asked.intent
+    several = intent in (Intent.COMPARE, Intent.RANK) or (intent is Intent.EXPLAIN and len(active) == 2)
+    named = active[: calls.MOST_COMPARED] if several else active[:1]
     drugs = list(dict.fromkeys(treatment.name for treatment in named))
-    query = f"{' '.join(drugs)} adherence persistence preference cost side effects {cohort.label or cohort.persona_id}"
-    behaviour = {"query": query, "areas": ["behaviour"], "drugs": _with_class(drugs, knowledge), "k": 4}
+    endpoints = list(dict.fromkeys(asked.endpoints))
+    area = personas.get(cohort.persona_id).area if cohort.persona_id else ""
+    weeks, trials = asked.horizon_weeks, 0
+    if weeks is None and intent is Intent.STOP:
+        weeks = calls.WEEKS_OFF
+    elif weeks is None:
+        weeks, trials = calls.usual_weeks(knowledge, drugs, endpoints, area)
+    who = cohort_arguments(cohort)
+    prediction = _prediction(asked, named, who, endpoints, weeks, knowledge)
     plan = Plan(
         population=cohort.label or cohort.understood,
         persona_id=cohort.persona_id,
         interventions=tuple(treatment.label for treatment in named),
-        comparator="each other" if compare else "placebo",
+        comparator="each other" if intent is Intent.COMPARE else _against(prediction),
         outcomes=tuple(knowledge.vocabulary.endpoint(endpoint).label for endpoint in endpoints),
         horizon_weeks=weeks,
-        estimand="as the trials reported: mostly treatment policy, cohort mean",
-        steps=("describe the cohort", "predict from published trials", "read about adherence and preferences"),
-        notes=tuple(notes),
+        estimand=_estimand(asked),
+        steps=("describe the cohort", _STEPS[prediction.tool], "read about adherence and preferences"),
+        notes=tuple(reading_notes(asked, named, weeks, trials)),
         left_out=cohort.not_understood,
     )
-    calls = (Call("describe_cohort", {"cohort": who}), prediction, Call("search_literature", behaviour))
-    return Draft(plan, asked, calls=calls)
-
-
-def _reading_notes(asked: Understanding, weeks: float) -> list[str]:
-    """What was corrected or assumed while reading, and what the model leaves aside."""
-    notes = list(asked.corrected)
-    if asked.cohort is not None and asked.cohort.understood not in ("", asked.cohort.label):
-        notes.append(f"cohort: {asked.cohort.understood}")
-    if asked.horizon_weeks is None:
-        notes.append(f"no horizon was given: {language.weeks(weeks)} assumed")
-    notes += [f"'{name}' is not known and was left out" for name in asked.unknown_drugs]
-    if asked.background:
-        drugs = language.joined([treatment.name for treatment in asked.background])
-        notes.append(
-            f"{drugs} was read as what people have already; the prediction is for the average background of the trials"
+    fault = calls.fault_of(prediction)
+    if fault:
+        reply = (
+            f"## This cannot be predicted as asked\n\nThe question was read, and one value is out of reach – {fault}.\n\n"
+            f"### What could be asked instead\n\nFor example: “{EXAMPLE}”"
         )
-    return notes
+        return Draft(plan, asked, reply=reply, status=Status.NOT_COVERED)
+    query = f"{' '.join(drugs)} adherence persistence preference cost side effects {cohort.label or cohort.persona_id}"
+    behaviour = {"query": query.strip(), "areas": ["behaviour"], "drugs": _with_class(drugs, knowledge), "k": 4}
+    return Draft(plan, asked, calls=(Call(calls.DESCRIBE, {"cohort": who}), prediction, Call(calls.SEARCH, behaviour)))
+
+
+def _against(prediction: Call) -> str:
+    comparator: dict[str, str] = prediction.arguments.get("comparator", {})
+    return comparator.get("intervention", PLACEBO)
+
+
+def _estimand(asked: Understanding) -> str:
+    if asked.intent is Intent.RESPOND and asked.estimand == "efficacy":
+        return "efficacy: while all of them take it, cohort mean"
+    if asked.intent is Intent.RESPOND and asked.estimand is not None:
+        return "treatment policy: whether or not people stop, cohort mean"
+    return "as the trials reported: mostly treatment policy, cohort mean"
+
+
+def _prediction(
+    asked: Understanding,
+    named: Sequence[Treatment],
+    who: dict[str, Any],
+    endpoints: list[str],
+    weeks: float,
+    knowledge: KnowledgeBase,
+) -> Call:
+    """The call that answers the question; one endpoint where the tool takes one."""
+    base: dict[str, Any] = {"cohort": who, "horizon_weeks": weeks}
+    treatments = [treatment_arguments(treatment) for treatment in named]
+    wanted: dict[str, Any] = {"endpoints": endpoints} if endpoints else {}
+    if asked.intent is Intent.COMPARE:
+        return Call(calls.COMPARE, base | {"treatments": treatments} | wanted)
+    if asked.intent is Intent.RANK:
+        treatments = treatments or [
+            {"intervention": name} for name in calls.of_classes(knowledge, asked.classes)[: calls.MOST_RANKED]
+        ]
+        if wanted:
+            wanted = {"endpoints": endpoints[: calls.MOST_RANKED_ENDPOINTS]}
+        return Call(calls.RANK, base | ({"treatments": treatments} if treatments else {}) | wanted)
+    one: dict[str, Any] = base | {"treatment": treatments[0]}
+    control = next((treatment for treatment in asked.treatments if treatment.name in CONTROLS), None)
+    if control is not None and control.name != PLACEBO and len(treatments) == 1 and asked.intent is not Intent.STOP:
+        one["comparator"] = treatment_arguments(control)
+    if asked.intent in (Intent.RESPONDERS, Intent.EXPLAIN):
+        if len(treatments) > 1:
+            one["comparator"] = treatments[1]
+        if endpoints:
+            one["endpoint"] = endpoints[0]
+        return Call(calls.RESPONDERS if asked.intent is Intent.RESPONDERS else calls.EXPLAIN, one)
+    if asked.intent is Intent.STOP:
+        times = {"weeks_on": asked.weeks_on, "weeks_off": asked.horizon_weeks}
+        said = {name: value for name, value in times.items() if value is not None}
+        return Call(calls.STOP, {"cohort": who, "treatment": treatments[0]} | said | wanted)
+    if asked.estimand is not None:
+        one["estimand"] = asked.estimand
+    if asked.titration.steps:
+        one["titration"] = [{"from_week": week, "dose": dose} for week, dose in asked.titration.steps]
+    return Call(calls.SIMULATE, one | wanted)
 
 
 def _with_class(drugs: list[str], knowledge: KnowledgeBase) -> list[str]:
@@ -286,12 +367,3 @@ def _with_class(drugs: list[str], knowledge: KnowledgeBase) -> list[str]:
     known = knowledge.vocabulary.drugs
     classes = {known[name].drug_class for name in drugs if name in known}
     return sorted({*drugs, *(name for name, drug in known.items() if drug.drug_class in classes)})
-
-
-def _treatment_arguments(treatment: Treatment) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"intervention": treatment.name}
-    if treatment.dose is not None:
-        arguments |= {"dose": treatment.dose, "dose_unit": treatment.dose_unit}
-    if treatment.frequency is not None:
-        arguments["frequency"] = treatment.frequency
-    return arguments

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from knowledge.vocabulary import Mention, Vocabulary
@@ -11,53 +12,99 @@ from knowledge.vocabulary import Mention, Vocabulary
 WEEKS_PER_YEAR = 52.0
 WEEKS_PER = {"d": 1 / 7, "w": 1.0, "m": WEEKS_PER_YEAR / 12, "y": WEEKS_PER_YEAR}
 
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?"
+NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?"
 _FREQUENCY = (
     r"(?P<frequency>every\s+(?:\w+\s+)?(?:days?|weeks?|months?)|(?:once|twice|two times|three times)[- ]?(?:a |per )?"
-    r"(?:week|weekly|day|daily|month|monthly)|weekly|daily|monthly|(?:a|per|each|/)\s?(?:week|wk|day|d|month)|qd|bid|qw)"
+    r"(?:week|weekly|day|daily|month|monthly)|weekly|daily|monthly|(?:a|per|each|/)\s?(?:week|wk|day|d|month)|qd|od|bd|bid|tid|qw|q\d{1,2}w)"
 )
 _DOSE = re.compile(
-    rf"(?P<sign>(?<!\w)[-−])?(?P<value>{_NUMBER})\s*"
-    r"(?P<unit>mg|milligrams?|mcg|µg|μg|ug|micrograms?|g|grams?|iu|u|units?)\b"
+    rf"(?P<sign>(?<!\w)[-−])?(?P<value>{NUMBER})\s*"
+    r"(?P<unit>mg/kg|mg/m2|mg|milligrams?|mcg|µg|μg|ug|micrograms?|g|grams?|iu|u|units?)\b"
     rf"(?:\s*{_FREQUENCY})?",
+    re.IGNORECASE,
+)
+# 'Crestor 20': a number right behind a drug, with nothing behind it that it could count, is in the drug's usual unit.
+_BARE_DOSE = re.compile(
+    rf"\s+(?P<value>{NUMBER})(?![\w%/:.-])(?!\s*(?:%|-|–|to\b|weeks?|wks?|months?|mos?|years?|yrs?|days?|times|x\b|people|patients"
+    r"|adults|men|women|points?|pounds?|lbs?|kg|kilos?|tablets?|pills?|trials?|mmol|pens?|hours?|of\b))",
     re.IGNORECASE,
 )
 _SCHEDULE_BEHIND = re.compile(rf"\s*{_FREQUENCY}", re.IGNORECASE)
 _UNITS = {
     "milligram": "mg", "milligrams": "mg", "mg": "mg", "mcg": "ug", "µg": "ug", "μg": "ug", "ug": "ug",
     "microgram": "ug", "micrograms": "ug", "g": "g", "gram": "g", "grams": "g",
-    "iu": "U", "u": "U", "unit": "U", "units": "U",
+    "iu": "U", "u": "U", "unit": "U", "units": "U", "mg/kg": "mg/kg", "mg/m2": "mg/m2",
 }  # fmt: skip
+COUNTED = {"one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0, "eight": 8.0,
+            "nine": 9.0, "ten": 10.0, "eleven": 11.0, "twelve": 12.0, "eighteen": 18.0, "twenty": 20.0,
+            "twenty-four": 24.0}  # fmt: skip
+_AND_A_HALF = re.compile(r"\s+and\s+a\s+half$")
 _HORIZON = re.compile(
     rf"(?:(?P<lead>over|after|for|at|in|within|through|by|during)\s+(?:the\s+)?(?:(?:next|first|about|around|roughly|some)\s+)*)?"
-    rf"(?P<value>{_NUMBER}|a|an|one|two|three|four|five|six|half a|half)[\s-]?"
-    r"(?P<unit>days?|weeks?|wks?|wk|months?|mos?|years?|yrs?|yr)\b(?!\s*(?:old|of age|-old))",
+    rf"(?<![a-z])(?P<value>{NUMBER}|half a|half|(?:{'|'.join(COUNTED)})(?:\s+and\s+a\s+half)?|a|an)[\s-]?"
+    r"(?P<unit>days?|weeks?|wks?|w(?!/)|months?|mos?|mths?|years?|yrs?)\b(?!\s*(?:old|of age|-old))",
     re.IGNORECASE,
 )
-_WORDS = {"a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0,
-          "half a": 0.5, "half": 0.5}  # fmt: skip
+_WORDS = {"a": 1.0, "an": 1.0, "half a": 0.5, "half": 0.5, **COUNTED}
 _AGE_BEFORE = re.compile(
     r"(?:aged?|old(?:er)?(?:\s+than)?|over|under|above|below|≥|>=?|≤|<=?|than|between|and|to|-|–)\s*$", re.IGNORECASE
+)
+_NAMED_TIME = re.compile(
+    rf"\b(?P<unit>day|week|wk|month|year)s?\s+(?P<value>{NUMBER})\b(?!\s*(?:mg|mcg|ug|µg|g|units?|u|iu|%|years?|or|and)\b)",
+    re.IGNORECASE,
+)
+# 'one year' alone, as a part of the question of its own: no schedule.
+_APART_BEFORE = re.compile(r"(?:^|[,;:?.–-])\s*$")
+_APART_BEHIND = re.compile(r"\s*(?:[,;:?.!)]|$|please\b)")
+_ALTERNATIVE = re.compile(
+    r"\b(?:or|vs\.?|versus|than|against|rather than|instead of|compared (?:with|to))\b", re.IGNORECASE
+)
+_CHANGES = (
+    (re.compile(r"\b(?:double|twice|two times|2x|2 ?×)\b(?=.*\bdos(?:e|es|age|ing)\b)|\bdoubl(?:e|ed|ing) (?:it|that|the)\b", re.I), 2.0),
+    (re.compile(r"\b(?:triple|three times|3x)\b(?=.*\bdos(?:e|es|age)\b)|\btripl(?:e|ed|ing) (?:it|that|the)\b", re.I), 3.0),
+    (re.compile(r"\bhalf\b(?=.*\bdos(?:e|es|age)\b)|\bhalv(?:e|ed|ing)\b", re.I), 0.5),
+)  # fmt: skip
+_TIMES = re.compile(rf"(?P<value>{NUMBER})[\s-]*(?:times|x|×|-?fold)\b(?=.*\bdos(?:e|es|age)\b)", re.IGNORECASE)
+_VAGUE_CHANGE = re.compile(
+    r"\b(?:a |the )?(?:higher|lower|bigger|smaller|larger|stronger|weaker|another|different|other|maximum|max|highest|lowest)"
+    r"(?:st)? dos(?:e|es|age)\b",
+    re.IGNORECASE,
 )
 _SCHEDULE_BEFORE = re.compile(r"\b(?:every|each|per|once)\s*$", re.IGNORECASE)
 _NAMES_PEOPLE = re.compile(
     r"\b(?:adults?|people|patients?|women|men|those|persons?|individuals?|anyone)\s*$", re.IGNORECASE
 )
+_PLUS = re.compile(r"\s*(?:\+|/|plus|with|combined with|in combination with|together with)\s*", re.IGNORECASE)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_TITRATION = re.compile(r"\b(?:then|followed by|titrat\w+|escalat\w+|increas\w+ to|up to)\b", re.IGNORECASE)
+_EVERY_WEEKS = re.compile(r"q(?P<weeks>\d{1,2})w")
+_TITRATION = re.compile(
+    r"\b(?:then|followed by|(?:up-?)?titrat\w+|escalat\w+|increas\w+(?: \w+){0,5} to|up to|step(?:s|ped|ping)? up|rais(?:ed|ing)"
+    r"|(?:go|goes|going|work|working|build|building|moving|move) up)\b|→|->",
+    re.IGNORECASE,
+)
 _BACKGROUND_BEFORE = re.compile(
     r"(?:\b(?:already\s+)?(?:on|taking|using|receiving)|\bbackground(?:\s+of)?|\btolerate|\bintoleran(?:t|ce)\s+(?:of|to)"
     r"|\bfail(?:ed|ing|ure)(?:\s+(?:of|on))?|\bdespite|\bcontrolled\s+(?:on|with|by)"
+    r"|\b(?:response|(?:inadequately|poorly|not|non|insufficiently)[- ]respon(?:d|ding|ders?)) to"
+    r"|\b(?:refractory|resistant|naive|intolerant) (?:to|of)"
+    r"|\badd(?:ed|ing|s)?\s+[\w/-]+(?:\s+\d[\d.,]*\s?\w+)?\s+(?:on\s+)?to"
     r"|\badd(?:ed|ing|-on|\s+on)?\s+to|\bin addition to|\bon top of|\bswitch\w*\s+from)\s+"
     r"(?:(?:their|stable|maximum|maximal|high-dose|low-dose|current|a|the|only)\s+)*$",
+    re.IGNORECASE,
+)
+# 'Metformin failures', 'methotrexate-experienced people': the drug says who they are.
+_BACKGROUND_BEHIND = re.compile(
+    r"[\s-]*(?:failures?|failed|fail(?:s|ing)?|users?|takers?|non-?responders?|inadequate[- ]responders?|experienced|refractory"
+    r"|naive|pre-?treated|background|intolerant|intolerance)\b",
     re.IGNORECASE,
 )
 _ADDED_BEFORE = re.compile(
     r"\b(?:adding|add|switch\w*(?:\s+\w+){0,3}\s+to|starting|start)\s+(?:on\s+)?$", re.IGNORECASE
 )
 _STOPPED_BEFORE = re.compile(
-    r"\b(?:stop(?:s|ped|ping)?|discontinu\w+|withdraw\w*|withdrew|quit\w*|com(?:e|ing) off|off)\s+"
-    r"(?:(?:of|from|taking|using|their|the)\s+)*$",
+    r"\b(?:stop(?:s|ped|ping)?|discontinu\w+|withdraw\w*|withdrew|quit\w*|wean\w*|(?:com|tak)(?:e|en|ing) off|off"
+    r"|(?:giv(?:e|es|ing)|gave) up|last (?:dose|shot|injection|tablet|pill)|ceas(?:e|es|ed|ing)|cessation)\s+"
+    r"(?:(?:of|off|from|taking|using|their|the|a|course)\s+)*$",
     re.IGNORECASE,
 )
 
@@ -92,7 +139,7 @@ def read_treatments(text: str, vocabulary: Vocabulary) -> list[Treatment]:
 
     Of a titration ('0.25 mg, then 1 mg') the highest dose is taken: it is what the schedule leads to.
     """
-    mentions = vocabulary.find_drugs(text)
+    mentions = _combined(_named_best(vocabulary.find_drugs(text), text), text, vocabulary)
     doses = list(_DOSE.finditer(text))
     taken: set[int] = set()
     treatments: list[Treatment] = []
@@ -106,7 +153,10 @@ def read_treatments(text: str, vocabulary: Vocabulary) -> list[Treatment]:
             match = max(behind, key=lambda d: read_number(d["value"]))
             taken.update(d.start() for d in behind)
         if match is None:
-            treatments.append(Treatment(mention.drug, role=_role(text, mention)))
+            bare = _BARE_DOSE.match(text, mention.end)
+            unit = vocabulary.drugs[mention.drug].dose_unit if bare else ""
+            dose = read_number(bare["value"]) if bare and unit else None
+            treatments.append(Treatment(mention.drug, dose, unit or None, role=_role(text, mention)))
             continue
         taken.add(match.start())
         behind_it = _SCHEDULE_BEHIND.match(text, mention.end)
@@ -116,11 +166,16 @@ def read_treatments(text: str, vocabulary: Vocabulary) -> list[Treatment]:
             Treatment(
                 mention.drug,
                 read_number(match["value"]) * (-1 if match["sign"] else 1),
-                _UNITS[match["unit"].lower()],
+                unit_of(match["unit"]),
                 _frequency(match["frequency"] or (behind_it["frequency"] if behind_it else None)),
                 _role(text, mention, start),
             )
         )
+    treatments = _told_apart(text, mentions, treatments)
+    had = {one.name for one in treatments if one.role is Role.BACKGROUND}
+    treatments = [
+        replace(one, role=Role.BACKGROUND) if one.name in had and one.dose is None else one for one in treatments
+    ]
     # The same drug named twice without a second dose is one treatment.
     unique: list[Treatment] = []
     for treatment in treatments:
@@ -137,7 +192,74 @@ def _role(text: str, mention: Mention, start: int | None = None) -> Role:
         return Role.STOPPED
     if _ADDED_BEFORE.search(before):
         return Role.TARGET
-    return Role.BACKGROUND if _BACKGROUND_BEFORE.search(before) else Role.TARGET
+    told = _BACKGROUND_BEFORE.search(before) or _BACKGROUND_BEHIND.match(text, mention.end)
+    return Role.BACKGROUND if told else Role.TARGET
+
+
+def _combined(mentions: Sequence[Mention], text: str, vocabulary: Vocabulary) -> list[Mention]:
+    """'Opdivo + Yervoy' is one treatment where the vocabulary knows the two as one."""
+    joined: list[Mention] = []
+    for mention in mentions:
+        last = joined[-1] if joined else None
+        if last is not None and _PLUS.fullmatch(text[last.end : mention.start]):
+            both = (f"{last.drug}/{mention.drug}", f"{mention.drug}/{last.drug}")
+            name = next((name for name in both if name in vocabulary.drugs), None)
+            if name is not None:
+                joined[-1] = replace(last, end=mention.end, surface=text[last.start : mention.end], drug=name)
+                continue
+        joined.append(mention)
+    return joined
+
+
+def _named_best(mentions: Sequence[Mention], text: str) -> list[Mention]:
+    """'Triple inhaler Breztri' names one treatment: the drug, not the whole of its kind."""
+    kept: list[Mention] = []
+    for position, mention in enumerate(mentions):
+        following = mentions[position + 1] if position + 1 < len(mentions) else None
+        if following is not None and mention.drug.endswith("(any)"):
+            between = text[mention.end : following.start]
+            if not between.strip(" (,:-"):
+                continue
+        kept.append(mention)
+    return kept
+
+
+def _told_apart(text: str, mentions: Sequence[Mention], treatments: Sequence[Treatment]) -> list[Treatment]:
+    """'More on A or B': what the question chooses between is no background."""
+    chosen = list(treatments)
+    for position in range(len(mentions) - 1):
+        between = text[mentions[position].end : mentions[position + 1].start]
+        if chosen[position].role is Role.BACKGROUND and _ALTERNATIVE.search(between) and len(between) < 40:
+            chosen[position] = replace(chosen[position], role=Role.TARGET)
+            if chosen[position + 1].role is Role.BACKGROUND:
+                chosen[position + 1] = replace(chosen[position + 1], role=Role.TARGET)
+    return chosen
+
+
+def read_doses(text: str) -> list[tuple[int, int, float, str]]:
+    """Doses written in `text`, whatever they belong to: (start, end, value, unit)."""
+    return [
+        (match.start(), match.end(), read_number(match["value"]) * (-1 if match["sign"] else 1), unit_of(match["unit"]))
+        for match in _DOSE.finditer(text)
+    ]
+
+
+def unit_of(written: str) -> str:
+    """The vocabulary's unit: 'ug' of 'mcg'."""
+    return _UNITS[written.lower()]
+
+
+def read_dose_factor(text: str) -> float | None:
+    """By what a dose is multiplied: 2 for 'double the dose'; None when nothing of the kind is said."""
+    times = _TIMES.search(text)
+    if times is not None:
+        return read_number(times["value"])
+    return next((factor for pattern, factor in _CHANGES if pattern.search(text)), None)
+
+
+def asks_for_other_dose(text: str) -> bool:
+    """True for 'a higher dose': another dose, and nobody says which."""
+    return _VAGUE_CHANGE.search(text) is not None
 
 
 def _with_a_target(treatments: list[Treatment]) -> list[Treatment]:
@@ -156,14 +278,16 @@ def _frequency(words: str | None) -> str | None:
     if not words:
         return None
     lowered = " ".join(words.lower().split())
+    if every := _EVERY_WEEKS.fullmatch(lowered):
+        return f"every {every['weeks']} weeks"
     if lowered.startswith("every"):
         known = {"every day": "once daily", "every week": "once weekly", "every month": "monthly"}
         return known.get(lowered, lowered)
     times = (
         "twice"
-        if "tw" in lowered.split("week")[0] or lowered == "bid"
+        if "tw" in lowered.split("week")[0] or lowered in ("bid", "bd")
         else "three times"
-        if "three" in lowered
+        if "three" in lowered or lowered == "tid"
         else "once"
     )
     if "month" in lowered:
@@ -178,7 +302,8 @@ def read_horizon(text: str) -> float | None:
     for match in _HORIZON.finditer(text):
         value, unit = match["value"].lower(), match["unit"].lower()[0]
         before = text[max(0, match.start() - 24) : match.start()]
-        if value in ("a", "an", "one") and not match["lead"]:
+        apart = _APART_BEFORE.search(before) and _APART_BEHIND.match(text, match.end()) and unit in "my"
+        if value in ("a", "an", "one") and not match["lead"] and not (value == "one" and apart):
             continue  # 'mg a week' is a schedule, not a horizon
         if _SCHEDULE_BEFORE.search(before) or (
             titration and match["lead"] == "for" and match.end() <= titration.start()
@@ -188,6 +313,8 @@ def read_horizon(text: str) -> float | None:
             continue
         if unit == "y" and match["lead"] == "over" and _NAMES_PEOPLE.search(before):
             continue  # 'adults over 65 years'
-        number = _WORDS[value] if value in _WORDS else read_number(value)
+        whole = _AND_A_HALF.sub("", value)
+        number = (_WORDS[whole] if whole in _WORDS else read_number(whole)) + (0.5 if whole != value else 0.0)
         return round(number * WEEKS_PER[unit], 2)
-    return None
+    named = _NAMED_TIME.search(text)
+    return round(read_number(named["value"]) * WEEKS_PER[named["unit"][0].lower()], 2) if named else None

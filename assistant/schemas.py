@@ -18,6 +18,7 @@ class Question(Frozen):
     text: str
     seed: int = Field(1, ge=0, le=2**31 - 1)
     view: EvidenceView = EvidenceView()
+    conversation: str = Field("", description="name of the conversation it belongs to; empty: none")
 
 
 class Plan(Frozen):
@@ -139,6 +140,36 @@ class RunSummary(Frozen):
     status: str
     headline: str
     model: str
+
+
+class TurnState(StrEnum):
+    """How a turn of a conversation ended; an open one is running, or was cut short."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    INTERRUPTED = "interrupted"
+
+
+class Turn(Frozen):
+    """One question of a conversation and the run that answered it."""
+
+    conversation: str
+    number: int
+    run_id: str
+    question: Question
+    asked: datetime
+    state: TurnState
+    headline: str = ""
+
+
+class ConversationSummary(Frozen):
+    """A line of the list of conversations. `interrupted`: its last question was cut short."""
+
+    name: str
+    turns: int
+    begun: datetime
+    last: datetime
+    interrupted: bool = False
 
 
 class PersonaNode(Frozen):

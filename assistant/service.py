@@ -17,7 +17,9 @@ from uuid import uuid4
 from rapidfuzz import process
 
 from assistant.answering import AnswerBuilder
+from assistant.circuit import Backing
 from assistant.ledger import Ledger
+from assistant.memory import Memory, OpenTurn
 from assistant.persona_bank import PersonaBank
 from assistant.schemas import (
     Answer,
@@ -32,6 +34,7 @@ from assistant.schemas import (
 )
 from assistant.settings import Settings
 from assistant.topics import mask_identifiers
+from assistant.turns import check_name
 from knowledge.base import KnowledgeBase
 from knowledge.errors import EmptyQuestion, InvalidInput, QuestionTooLong
 from knowledge.retrieval import LiteratureRetriever, drop_index
@@ -62,7 +65,9 @@ class Parts:
     registry: Registry
     retriever: Callable[[], LiteratureRetriever]
     model: Callable[[], BaseChatModel]
+    backing: Backing
     ledger: Ledger
+    memory: Memory
     owner: AbstractContextManager[Any]
     bank: PersonaBank
 
@@ -77,10 +82,12 @@ class Assistant:
         self.personas = parts.personas
         self.knowledge = parts.knowledge
         self.ledger = parts.ledger
+        self.memory = parts.memory
         self.bank = parts.bank
 
     def close(self) -> None:
         """Give the data directory back."""
+        self.memory.close()
         self._parts.owner.__exit__(None, None, None)
 
     def __enter__(self) -> Assistant:
@@ -103,23 +110,30 @@ class Assistant:
         return self._run(asked, lambda _event: None)
 
     def stream(self, question: Question | str) -> Iterator[Event]:
-        """As `ask`, yielding the plan and each step as they happen, and the answer last."""
+        """As `ask`, yielding the plan and each step as they happen, and the answer last.
+
+        Closing the iterator before its end cancels the run: nothing more is asked or computed for it.
+        """
         asked = self._checked(question)
+        cancelled = threading.Event()
         events: queue.Queue[Event | BaseException | None] = queue.Queue()
 
         def work() -> None:
             try:
-                self._run(asked, events.put)
+                self._run(asked, events.put, cancelled)
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, which raises it
                 events.put(error)
             finally:
                 events.put(None)
 
         threading.Thread(target=work, name="cohort-run", daemon=True).start()
-        while (event := events.get()) is not None:
-            if isinstance(event, BaseException):
-                raise event
-            yield event
+        try:
+            while (event := events.get()) is not None:
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+        finally:
+            cancelled.set()
 
     def _checked(self, question: Question | str) -> Question:
         asked = Question(text=question) if isinstance(question, str) else question
@@ -137,7 +151,8 @@ class Assistant:
                 "Ask the essential part, or raise COHORT_MAX_QUESTION_CHARACTERS.",
             )
         self._check_view(asked.view)
-        return asked.model_copy(update={"text": mask_identifiers(text)})
+        name = check_name(asked.conversation) if asked.conversation.strip() else ""
+        return asked.model_copy(update={"text": mask_identifiers(text), "conversation": name})
 
     def _check_view(self, view: EvidenceView) -> None:
         """An exclusion that excludes nothing is a slip of the pen, not a wish (InvalidInput names the nearest)."""
@@ -152,7 +167,28 @@ class Assistant:
                 f"Did you mean {' or '.join(near)}?" if near else "",
             )
 
-    def _run(self, question: Question, emit: Callable[[Event], None]) -> Answer:
+    def _run(
+        self, question: Question, emit: Callable[[Event], None], cancelled: threading.Event | None = None
+    ) -> Answer:
+        if not question.conversation:
+            answer = self._answer(question, emit, cancelled)
+        else:
+            with self.memory.turn(question) as turn:
+                run_id = turn.turn.run_id
+                # A process may have been killed between recording its run and closing the turn.
+                recorded = turn.resumed and self.ledger.has(run_id)
+                answer = self.show_run(run_id) if recorded else self._answer(question, emit, cancelled, turn)
+                self.memory.finish(turn, answer)
+        emit(Event(type="answer", at=datetime.now(UTC), answer=answer))
+        return answer
+
+    def _answer(
+        self,
+        question: Question,
+        emit: Callable[[Event], None],
+        cancelled: threading.Event | None,
+        turn: OpenTurn | None = None,
+    ) -> Answer:
         # The embedding model compiles in the background while LangGraph, which takes longest to import, is read.
         self._parts.retriever()
         from assistant.runner import run_agent
@@ -164,8 +200,8 @@ class Assistant:
         def on_plan(plan: Plan) -> None:
             emit(Event(type="plan", at=datetime.now(UTC), plan=plan))
 
-        created = datetime.now(UTC)
-        run_id = f"r-{uuid4().hex[:12]}"
+        created, started = datetime.now(UTC), time.monotonic()
+        run_id = turn.turn.run_id if turn else f"r-{uuid4().hex[:12]}"
         outcome = run_agent(
             question,
             model=self._parts.model(),
@@ -175,6 +211,9 @@ class Assistant:
             deadline=time.monotonic() + self.settings.max_seconds,
             on_step=on_step,
             on_plan=on_plan,
+            backing=self._parts.backing,
+            cancelled=cancelled,
+            turn=turn,
         )
         answer = AnswerBuilder(self.knowledge, self.settings).build(run_id, question, outcome)
         self.ledger.append(
@@ -184,9 +223,11 @@ class Assistant:
                 "question": question.model_dump(mode="json"),
                 "answer": answer.model_dump(mode="json"),
                 "results": [result.model_dump(mode="json") for _, result in outcome.results],
+                "usage": outcome.usage.record(),
+                "model": {"name": outcome.model, "version": outcome.model_version},
+                "seconds": round(time.monotonic() - started, 3),
             },
         )
-        emit(Event(type="answer", at=datetime.now(UTC), answer=answer))
         return answer
 
     def context(self, seed: int = 1, view: EvidenceView | None = None) -> ToolContext:
@@ -289,6 +330,10 @@ class Assistant:
 
         return [row(area) for area in [*areas, "all"]]
 
+    def evidence_warnings(self) -> tuple[str, ...]:
+        """What of the evidence is not used, and why: retracted trials, imported arms that cannot be used."""
+        return self.knowledge.arms.warnings
+
     def import_evidence(
         self,
         paths: Sequence[Path],
@@ -300,12 +345,8 @@ class Assistant:
     ) -> ImportReport:
         """Take a user's own files (nbib, PubMed or JATS XML, PDF, Markdown, text, arm tables) into the library.
 
-        What was imported is used from the next start on, under the same evidence views as what is shipped.
-
-        Raises
-        ------
-        InvalidInput
-            `area` is none of the areas.
+        What was imported is used from the next start on, under the same evidence views as what is shipped. InvalidInput
+        when `area` is none of the areas.
         """
         from knowledge.ingest.ingestor import open_ingestor
 
@@ -348,44 +389,12 @@ class Assistant:
         """Check the hash chain; the number of runs, or LedgerTampered."""
         return self.ledger.verify()
 
+    def resume(self, conversation: str) -> Answer:
+        """Finish the question of a conversation that was cut short (UnknownConversation, InvalidInput when none was)."""
+        return self.ask(self.memory.interrupted(conversation))
+
     def replay(self, run_id: str) -> ReplayReport:
         """Call the run's tools again with the same arguments, seed and evidence view; compare every number."""
-        row = self.ledger.get(run_id)
-        question = Question.model_validate(row.body["question"])
-        recorded = Answer.model_validate(row.body["answer"])
-        old_results = iter(row.body["results"])
-        differences: list[str] = []
-        compared = 0
-        for step in recorded.steps:
-            if not step.ok:
-                continue
-            old = next(old_results)
-            new = self.run_tool(step.tool, step.arguments, seed=question.seed, view=question.view)
-            count, changed = _compare(step.tool, old, new.model_dump(mode="json"))
-            compared += count
-            differences += changed
-        return ReplayReport(
-            run_id=row.run_id,
-            identical=not differences,
-            compared=compared,
-            differences=tuple(differences[:50]),
-            evidence_changed=self.knowledge.evidence_hash(question.view) != recorded.evidence_hash,
-        )
+        from assistant.replay import replay_run
 
-
-def _compare(tool: str, old: Any, new: Any, path: str = "") -> tuple[int, list[str]]:
-    """Count the numbers of two JSON values and list where they differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        pairs = [(key, old.get(key), new.get(key)) for key in {**old, **new}]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = [(str(index), a, b) for index, (a, b) in enumerate(zip(old, new, strict=True))]
-    else:
-        is_number = isinstance(old, int | float) and not isinstance(old, bool)
-        changed = [f"{tool}{path}: recorded {old!r}, now {new!r}"] if old != new else []
-        return int(is_number), changed
-    counts, differences = 0, []
-    for key, a, b in pairs:
-        count, changed = _compare(tool, a, b, f"{path}.{key}")
-        counts += count
-        differences += changed
-    return counts, differences
+        return replay_run(self, self.ledger.get(run_id))

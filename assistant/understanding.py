@@ -6,53 +6,50 @@ Used by the offline planner; the numbers it reads (doses, weeks) are the user's 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from itertools import pairwise
 
-from assistant.reading import Role, Treatment, read_horizon, read_treatments
+from assistant.intents import Intent, says, voice_intent, without_asker
+from assistant.lay_words import in_plain_words
+from assistant.outcomes import read_outcomes
+from assistant.people import GENERAL, CohortFault, placed, read_people, spelled, without, without_outcomes
+from assistant.quoting import only_question
+from assistant.reading import Role, Treatment, read_doses, read_horizon, read_treatments
+from assistant.schedules import Titration, read_estimand, read_stop_times, read_titration
 from assistant.topics import (
     CLASSES,
     COMBINING,
+    COMMON_MEDICINES,
     OTHER_MEANS,
     STOPPING,
     Topic,
+    classes_of,
     is_about_a_person,
     is_emergency,
     topic_of,
     without_instructions,
 )
-from knowledge.errors import CohortNotCovered, EmptyCohort, InvalidInput
-from knowledge.vocabulary import Vocabulary
+from knowledge.vocabulary import Mention, Vocabulary
 from personas.library import PersonaLibrary
-from personas.resolve import cohort_spans, resolve_cohort
 from personas.schemas import CohortSpec
-from personas.spelling import correct_spelling
+
+__all__ = ["DEFAULT_HORIZON_WEEKS", "GENERAL", "Intent", "Understanding", "understand"]
 
 DEFAULT_HORIZON_WEEKS = 26.0
-CONTROLS = ("placebo", "usual care", "no treatment")
+PLACEBO = "placebo"
+ANY = "(any)"  # ends the name of a whole class: 'JAK inhibitor (any)'
+CONTROLS = (PLACEBO, "usual care", "no treatment")
+STOPPED_ENDPOINTS = frozenset({"discontinuation_adverse_event", "discontinuation_any"})
 
-_VERSUS = re.compile(r"\b(?:vs\.?|versus|compar\w+|against|rather than|instead of|better|or)\b", re.IGNORECASE)
-_LITERATURE = re.compile(
-    r"\b(?:evidence|literature|stud(?:y|ies)|publish\w*|papers?|guidelines?|what is known|trials? (?:of|on|about)|cite|sources?)\b",
-    re.IGNORECASE,
+_JOINED = re.compile(
+    r"\+|\b(?:plus|combined with|in combination with|together with|along with|on top of|as well as)\b", re.IGNORECASE
 )
-_REACTS = re.compile(r"\b(?:react|respond|predict|expect|forecast)\w*", re.IGNORECASE)
-_DESCRIBE = re.compile(
-    r"\b(?:describe|who are (?!you)|profile|what (?:do|does) .* look like|characteristics|make-?up)\b", re.IGNORECASE
+_AND = re.compile(r"\band\b|&|,", re.IGNORECASE)
+# 'Would they stop X because of nausea' asks about taking it, not about what comes afterwards.
+_STOPS_FOR_A_REASON = re.compile(
+    r"\b(?:stop|quit|discontinu|give up|drop)\w*\b.*\b(?:because|due to|owing to|on account)\b", re.IGNORECASE
 )
-
-
-class Intent(StrEnum):
-    """What the question wants."""
-
-    RESPOND = "respond"
-    COMPARE = "compare"
-    DESCRIBE = "describe"
-    LITERATURE = "literature"
-    NOT_PREDICTED = "not_predicted"
-    INDIVIDUAL_ADVICE = "individual_advice"
-    EMERGENCY = "emergency"
-    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True)
@@ -61,23 +58,35 @@ class Understanding:
 
     Attributes
     ----------
+    text : what was read, without instructions and with cohort words spelled right.
     treatments : what is asked about; `background` : what people have already.
+    weeks_on : for a question about stopping, how long the treatment was taken before.
+    estimand, titration : what was said about stopping on the way, and about raising the dose in steps.
     topic : set when the question is about something that no tool predicts.
-    names_class : a drug class or a choice among drugs was named instead of a drug.
+    names_class : a drug class or a choice among drugs was named instead of a drug; `classes` are the vocabulary's.
+    ask : the one question to ask back, when what is missing changes the answer; `inherited` : what was taken over from
+        the question before.
     """
 
     intent: Intent
     cohort: CohortSpec | None
-    cohort_fault: CohortNotCovered | EmptyCohort | InvalidInput | None
+    cohort_fault: CohortFault | None
     treatments: tuple[Treatment, ...]
     background: tuple[Treatment, ...]
     unknown_drugs: tuple[str, ...]
     endpoints: tuple[str, ...]
     horizon_weeks: float | None
+    weeks_on: float | None = None
+    estimand: str | None = None
+    titration: Titration = field(default_factory=Titration)
     topic: Topic | None = None
     names_class: bool = False
+    classes: tuple[str, ...] = ()
     other_means: str = ""
     corrected: tuple[str, ...] = field(default=())
+    text: str = ""
+    ask: str = ""
+    inherited: tuple[str, ...] = ()
 
     @property
     def active(self) -> list[Treatment]:
@@ -86,7 +95,7 @@ class Understanding:
 
 
 def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Understanding:
-    """Read a question.
+    """Read a question by itself.
 
     Parameters
     ----------
@@ -94,85 +103,156 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
     vocabulary, library : what is known about drugs, endpoints and cohorts.
     """
     text, instructed = without_instructions(text)
-    text, respelled = correct_spelling(text)
+    text, demanded = only_question(text)
+    classes = {vocabulary.drugs[mention.drug].drug_class for mention in vocabulary.find_drugs(text)}
+    text, homely = in_plain_words(text, classes)
+    text, respelled = spelled(text)
     mentions = vocabulary.find_drugs(text)
-    without_drugs = _without(text, [(m.start, m.end) for m in mentions])
-    fault: CohortNotCovered | EmptyCohort | InvalidInput | None = None
-    cohort: CohortSpec | None = None
-    try:
-        cohort = resolve_cohort(without_drugs, library)
-    except (CohortNotCovered, EmptyCohort, InvalidInput) as error:
-        fault = error
-    # What describes the cohort ('HbA1c above 9 %', 'on dialysis') is not what is asked about it.
-    rest = _without(without_drugs, list(cohort_spans(without_drugs, library)))
-    read = read_treatments(text, vocabulary)
+    people = read_people(text, mentions, vocabulary, library)
+    without_drugs, spans, cohort, fault = people.text, people.spans, people.cohort, people.fault
+    corrected = [f"read '{written}' as {right}" for written, right in (*homely, *respelled)]
+    corrected += people.told
+    # What describes the cohort ('HbA1c above 9 %', 'on dialysis') is not what is asked about it; nor is a dose per kg.
+    rest = without(without_drugs, list(spans))
+    doses = [(start, end) for start, end, _value, _unit in read_doses(without_drugs)]
+    outcomes = read_outcomes(
+        without(without_drugs, doses), vocabulary, kinds_of(cohort, library), placed(without_drugs, spans, cohort)
+    )
+    if cohort is not None:
+        cohort = without_outcomes(cohort, [without_drugs[one.start : one.end] for one in outcomes])
+    read = _taken(read_treatments(text, vocabulary), text)
+    whole = [one.name for one in read if one.name.endswith(ANY)] if says("rank", text) else []
+    read = [one for one in read if one.name not in whole]
     treatments = tuple(treatment for treatment in read if treatment.role is not Role.BACKGROUND)
-    corrected = [f"read '{written}' as {right}" for written, right in respelled]
     corrected += [
         f"read '{m.surface}' as {m.drug}"
         for m in mentions
         if m.score < 100 and m.surface.casefold() != m.drug.casefold()
     ]
-    if instructed:
+    if instructed or demanded:
         corrected.append("a sentence of the question was an instruction, not a question, and was left aside")
+    unknown = [*vocabulary.unknown_drug_candidates(text), *COMMON_MEDICINES.findall(rest)]
     asked = Understanding(
         intent=Intent.UNCLEAR,
         cohort=cohort,
         cohort_fault=fault,
         treatments=treatments,
         background=tuple(treatment for treatment in read if treatment.role is Role.BACKGROUND),
-        unknown_drugs=tuple(vocabulary.unknown_drug_candidates(text)),
-        endpoints=tuple(vocabulary.find_endpoints(rest)),
+        unknown_drugs=tuple({name.casefold(): name for name in reversed(unknown)}.values())[::-1],
+        endpoints=tuple(dict.fromkeys(outcome.endpoint for outcome in outcomes)),
         horizon_weeks=read_horizon(text),
-        topic=_topic(rest, treatments),
-        names_class=CLASSES.search(rest) is not None,
+        estimand=read_estimand(text),
+        topic=_topic(
+            rest,
+            treatments,
+            [(one.start, one.end) for one in outcomes],
+            _are_combined(text, mentions),
+            [one.endpoint for one in outcomes],
+        ),
+        names_class=bool(whole) or CLASSES.search(rest) is not None,
+        classes=(*classes_of(rest), *(vocabulary.drugs[name].drug_class for name in whole)),
         other_means=match.group() if (match := OTHER_MEANS.search(without_drugs)) else "",
         corrected=tuple(corrected),
+        text=text,
     )
-    return _with_intent(asked, text)
+    return with_intent(asked)
 
 
-def _topic(text: str, treatments: tuple[Treatment, ...]) -> Topic | None:
+def is_about_stopping(text: str) -> bool:
+    """True when what follows on stopping is asked, and not how many stop."""
+    # Where names were taken out there are gaps.
+    words = " ".join(text.split())
+    return says("stop", words) and not _STOPS_FOR_A_REASON.search(words)
+
+
+def kinds_of(cohort: CohortSpec | None, library: PersonaLibrary) -> tuple[str, ...]:
+    """The archetype, its ancestors and its area, the nearest first; of a mixture those of its parts in turn."""
+    if cohort is None:
+        return ()
+    kinds: list[str] = []
+    for persona_id in (cohort.persona_id,) if cohort.persona_id else tuple(part.persona_id for part in cohort.mixture):
+        chain = (persona_id, *library.ancestors(persona_id))
+        kinds += [*chain, *(library.get(one).area for one in chain)]
+    return tuple(dict.fromkeys(kinds))
+
+
+def with_intent(asked: Understanding) -> Understanding:
+    """The same slots with the intent that follows from them."""
+    return in_time(replace(asked, intent=_intent(asked)))
+
+
+def in_time(asked: Understanding) -> Understanding:
+    """What the intent makes of times and doses: weeks on and off a drug that is stopped, or the steps of a dose."""
+    if asked.intent is Intent.STOP:
+        times = read_stop_times(asked.text)
+        # That they stop is given, not asked.
+        told = tuple(name for name in asked.endpoints if name not in STOPPED_ENDPOINTS)
+        weeks_on = times.weeks_on or asked.weeks_on
+        return replace(asked, weeks_on=weeks_on, horizon_weeks=times.weeks_off, endpoints=told)
+    if len(asked.active) == 1 and asked.active[0].dose is not None:
+        steps = read_titration(asked.text, asked.active[0].dose, asked.active[0].dose_unit)
+        return replace(asked, titration=steps)
+    return asked
+
+
+def _taken(read: Sequence[Treatment], text: str) -> list[Treatment]:
+    if not _STOPS_FOR_A_REASON.search(text):
+        return list(read)
+    return [replace(one, role=Role.TARGET) if one.role is Role.STOPPED else one for one in read]
+
+
+def _topic(
+    text: str, treatments: tuple[Treatment, ...], outcomes: list[tuple[int, int]], combined: bool, named: Sequence[str]
+) -> Topic | None:
     if any(treatment.role is Role.STOPPED for treatment in treatments):
         return STOPPING
-    found = topic_of(text)
+    found = topic_of(text, outcomes)
     if found is not None:
         return found
     active = [treatment for treatment in treatments if treatment.name not in CONTROLS]
-    if (
-        len(active) >= 2
-        and COMBINING.pattern.search(text)
-        and (not _VERSUS.search(text) or "+" in text or "plus" in text.lower())
-    ):
-        return COMBINING
-    return None
+    # 'Who has stopped by week 24' is what smokers are after.
+    smoking = any("abstinence" in name for name in named)
+    if active and not smoking and is_about_stopping(text):
+        return STOPPING
+    return COMBINING if len(active) >= 2 and combined else None
 
 
-def _with_intent(asked: Understanding, text: str) -> Understanding:
-    return replace(asked, intent=_intent(asked, text))
+def _are_combined(text: str, mentions: Sequence[Mention]) -> bool:
+    """'A plus B', 'A and B together': taken at the same time, and not compared."""
+    between = [text[one.end : other.start] for one, other in pairwise(mentions)]
+    if any(_JOINED.search(words) for words in between):
+        return True
+    return COMBINING.pattern.search(text) is not None and not says("versus", text) and any(map(_AND.search, between))
 
 
-def _intent(asked: Understanding, text: str) -> Intent:
+def _intent(asked: Understanding) -> Intent:
+    """From the surest to the weakest sign; the first that is there decides."""
+    text = asked.text
     if is_emergency(text):
         return Intent.EMERGENCY
-    if is_about_a_person(text):
+    voice = voice_intent(text)
+    if is_about_a_person(text if voice is None else without_asker(text)):
         return Intent.INDIVIDUAL_ADVICE
-    if _LITERATURE.search(text) and not _REACTS.search(text):
+    if voice is not None:
+        return voice
+    if says("explain", text):
+        return Intent.EXPLAIN
+    if asked.topic is not None and asked.topic.name == "the size of a trial":
+        return Intent.NOT_PREDICTED
+    if says("literature", text) and not says("reacts", text):
         return Intent.LITERATURE
+    if asked.topic is STOPPING:
+        return Intent.STOP
     if asked.topic is not None:
         return Intent.NOT_PREDICTED
-    if len(asked.active) >= 2 and _VERSUS.search(text):
+    if says("responders", text) and len(asked.active) <= 1 and not says("rank", text):
+        return Intent.RESPONDERS
+    if says("rank", text) and (not asked.active or "rank" in text.casefold()):
+        return Intent.RANK
+    if len(asked.active) >= 2:
         return Intent.COMPARE
     if asked.active or asked.unknown_drugs:
         return Intent.RESPOND
-    if _DESCRIBE.search(text) and (asked.cohort is not None or asked.cohort_fault is not None):
+    if says("describe", text) and (asked.cohort is not None or asked.cohort_fault is not None):
         return Intent.DESCRIBE
     return Intent.UNCLEAR
-
-
-def _without(text: str, spans: list[tuple[int, int]]) -> str:
-    """Blank out the spans, keeping every other position."""
-    characters = list(text)
-    for start, end in spans:
-        characters[start:end] = " " * (end - start)
-    return "".join(characters)

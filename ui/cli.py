@@ -15,8 +15,11 @@ import typer
 
 from knowledge.errors import CohortTwinError, InvalidInput
 from ui.cli_backtest import backtest
+from ui.cli_conversations import conversations_app
 from ui.cli_evidence import evidence_app
+from ui.cli_finetune import finetune_app
 from ui.cli_personas import personas_app
+from ui.cli_runs import runs_app
 from ui.console import JsonFlag, open_assistant, write, write_json
 
 app = typer.Typer(
@@ -27,10 +30,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-runs_app = typer.Typer(help="The run ledger: list, show, replay, verify.", no_args_is_help=True)
 app.add_typer(personas_app, name="personas")
+app.add_typer(conversations_app, name="conversations")
 app.add_typer(runs_app, name="runs")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(finetune_app, name="finetune")
 app.command("backtest")(backtest)
 
 
@@ -41,6 +45,10 @@ def ask(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the virtual patients.")] = 1,
     as_of: Annotated[str, typer.Option(help="Use only what was published by this date (YYYY-MM-DD).")] = "",
     exclude: Annotated[list[str] | None, typer.Option(help="Leave out a trial and every text about it.")] = None,
+    conversation: Annotated[
+        str,
+        typer.Option(help="Name of a conversation to begin or go on with: a follow-up leans on what was asked in it."),
+    ] = "",
 ) -> None:
     """Ask how a cohort would react.
 
@@ -53,7 +61,7 @@ def ask(
 
     view = EvidenceView(as_of=_date(as_of), exclude=tuple(exclude or ()))
     with open_assistant(one_question=True) as assistant:
-        answer = assistant.ask(Question(text=" ".join(question), seed=seed, view=view))
+        answer = assistant.ask(Question(text=" ".join(question), seed=seed, view=view, conversation=conversation))
     if as_json:
         write_json(answer.model_dump(mode="json"))
     else:
@@ -141,58 +149,6 @@ def index(
         return
     for key, value in report.items():
         write(f"{key.replace('_', ' '):<22} {value}")
-
-
-@runs_app.command("list")
-def runs_list(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20, as_json: JsonFlag = False) -> None:
-    """The newest runs."""
-    with open_assistant() as assistant:
-        runs = assistant.runs(limit)
-    if as_json:
-        write_json([run.model_dump(mode="json") for run in runs])
-        return
-    if not runs:
-        write('No run is recorded yet. Ask something: cohort ask "…"')
-    for run in runs:
-        write(f"{run.run_id}  {run.created:%Y-%m-%d %H:%M}  {run.status:<12} {run.question[:80]}")
-
-
-@runs_app.command("show")
-def runs_show(run_id: str, as_json: JsonFlag = False) -> None:
-    """The answer of a recorded run."""
-    with open_assistant() as assistant:
-        answer = assistant.show_run(run_id)
-    if as_json:
-        write_json(answer.model_dump(mode="json"))
-        return
-    from ui.terminal import print_answer
-
-    print_answer(answer)
-
-
-@runs_app.command("replay")
-def runs_replay(run_id: str, as_json: JsonFlag = False) -> None:
-    """Compute a run again and compare every number. Exit code 1 when one differs."""
-    with open_assistant() as assistant:
-        report = assistant.replay(run_id)
-    if as_json:
-        write_json(report.model_dump(mode="json"))
-    else:
-        verdict = "identical" if report.identical else f"{len(report.differences)} differences"
-        write(f"Run {report.run_id}: {report.compared} numbers computed again, {verdict}.")
-        if report.evidence_changed:
-            write("The evidence base has changed since the run was recorded.")
-        for difference in report.differences:
-            write(f"  {difference}")
-    raise typer.Exit(0 if report.identical else 1)
-
-
-@runs_app.command("verify")
-def runs_verify() -> None:
-    """Check the hash chain of the ledger."""
-    with open_assistant() as assistant:
-        count = assistant.verify_runs()
-    write(f"{count} runs, hash chain intact.")
 
 
 def _leave(ending: SystemExit) -> NoReturn:

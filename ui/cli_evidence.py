@@ -16,7 +16,7 @@ evidence_app = typer.Typer(help="The evidence base: counts, search, import.", no
 def stats(as_json: JsonFlag = False) -> None:
     """Trials, figures, sources and passages by area."""
     with open_assistant() as assistant:
-        rows = assistant.evidence_stats()
+        rows, warnings = assistant.evidence_stats(), assistant.evidence_warnings()
     if as_json:
         write_json([row.model_dump(mode="json") for row in rows])
         return
@@ -26,6 +26,8 @@ def stats(as_json: JsonFlag = False) -> None:
             f"{row.area:<20}{row.trials:>8}{row.rows:>8}{row.rows_with_se:>9}{row.subgroup_rows:>11}"
             f"{row.sources:>9}{row.passages:>10}"
         )
+    for warning in warnings:
+        write(warning)
 
 
 @evidence_app.command("search")

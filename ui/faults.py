@@ -20,6 +20,8 @@ class Fault:
 # First match wins: subclasses stand before their bases.
 _TABLE: tuple[tuple[type[errors.CohortTwinError], Fault], ...] = (
     (errors.UnknownRun, Fault(2, 404, "No such run")),
+    (errors.UnknownConversation, Fault(2, 404, "No such conversation")),
+    (errors.ConversationBusy, Fault(2, 409, "Conversation busy")),
     (errors.UnknownTool, Fault(2, 404, "No such tool")),
     (errors.UnknownPersona, Fault(2, 404, "No such archetype")),
     (errors.QuestionTooLong, Fault(2, 413, "Question too long")),

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import Field
 
 from assistant.graph import pair_tool_calls
 from assistant.runner import Outcome, run_agent
@@ -23,42 +21,16 @@ COHORT = {"cohort": {"persona_id": "t2d_adults"}}
 TREAT = {**COHORT, "treatment": {"intervention": "semaglutide", "dose": 1, "dose_unit": "mg"}, "horizon_weeks": 30}
 
 
-class Scripted(BaseChatModel):
-    """Replies in order; the last one for ever. A callable sees the messages; an exception is raised."""
-
-    replies: list[Any]
-    seen: list[list[BaseMessage]] = Field(default_factory=list)
-    calls: int = 0
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
-        return self
-
-    def _generate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
-    ) -> ChatResult:
-        self.seen.append(list(messages))
-        reply = self.replies[min(self.calls, len(self.replies) - 1)]
-        self.calls += 1
-        if isinstance(reply, BaseException):
-            raise reply
-        message = reply(messages) if callable(reply) else reply
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-
 def _call(name: str, arguments: dict[str, Any], call_id: str = "c1") -> AIMessage:
     return AIMessage(content="", tool_calls=[{"name": name, "args": arguments, "id": call_id, "type": "tool_call"}])
 
 
 @pytest.fixture
-def run(assistant: Assistant) -> Callable[..., Outcome]:
+def run(assistant: Assistant, scripted: Callable[..., BaseChatModel]) -> Callable[..., Outcome]:
     def go(*replies: Any, seconds: float = 60, **settings: Any) -> Outcome:
         return run_agent(
             Question(text="How would adults with type 2 diabetes react to semaglutide 1 mg over 30 weeks?"),
-            model=Scripted(replies=list(replies)),
+            model=scripted(*replies),
             registry=assistant.registry,
             context=assistant.context(),
             settings=assistant.settings.model_copy(update=settings),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from assistant.grounding import Fact, facts_from, remove_untraceable, untraceable
 from assistant.language import number
+from assistant.numerals import unit_family
 from tools.schemas import Estimate, Kind, Level, ToolResult, Validation
 
 
@@ -52,7 +53,7 @@ def test_traceable_text_passes(text: str) -> None:
         ("report −1.8 to 1.0 %-points", "1.0 %-points"),
         ("About 77 in 100 reach it.", "77 in 100"),
         ("After 31 weeks.", "31 weeks"),
-        ("The interval is −1.8 to 1.0 mmHg.", "1.0 mmHg"),
+        ("The interval is 1.0 mmHg at least.", "1.0 mmHg"),
     ],
 )
 def test_planted_numbers_are_caught(text: str, numeral: str) -> None:
@@ -80,3 +81,26 @@ def test_any_rounding_passes_and_any_shift_is_caught(value: float, places: int, 
     wrong = value + shift if value > 0 else value - shift
     assert len(untraceable(f"weight changes by {number(wrong, places)} kg", facts)) == 1
     assert len(untraceable(f"weight changes by {number(-value, places)} kg", facts)) == 1
+
+
+def test_nothing_written_is_no_fault() -> None:
+    assert untraceable("", FACTS) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "family"),
+    [("mL/min/1.73m2 per year", "mL/min/year"), ("mL/min/1.73m2", "mL/min"), ("%", "percent"), ("furlongs", "")],
+)
+def test_units_are_known_by_their_family(unit: str, family: str) -> None:
+    assert unit_family(unit) == family
+
+
+def test_less_than_and_more_than_are_read_as_written() -> None:
+    facts = [Fact(0.3, "percent")]
+    assert untraceable("a probability of less than 1 %", facts) == []
+    assert len(untraceable("a probability of more than 1 %", facts)) == 1
+
+
+def test_two_years_are_no_interval() -> None:
+    said = "Control peaked in 2013-14 at 54 % of people."
+    assert untraceable(said, facts_from("", [ToolResult(title="t", warnings=(said,))], [])) == []

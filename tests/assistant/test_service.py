@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
 
 from assistant.bootstrap import build_assistant
 from assistant.grounding import facts_from, untraceable
@@ -85,6 +88,64 @@ def test_an_injected_instruction_changes_no_tool_call(assistant: Assistant) -> N
     assert [(s.tool, s.ok) for s in plain.steps] == [(s.tool, s.ok) for s in injected.steps]
     assert plain.estimates == injected.estimates
     assert injected.status is Status.ANSWERED
+
+
+def test_leaving_a_stream_cancels_the_run(
+    assistant_with: Callable[..., Assistant], scripted: Callable[..., BaseChatModel]
+) -> None:
+    """Nothing more is asked of the model, and nothing is recorded, once nobody listens."""
+    goes_on = threading.Event()
+
+    def wait(messages: list[BaseMessage]) -> AIMessage:
+        goes_on.wait(10)
+        return AIMessage("## Done\n\nToo late.")
+
+    search = {"name": "search_literature", "args": {"query": "adherence"}, "id": "c1", "type": "tool_call"}
+    model = scripted(AIMessage(content="", tool_calls=[search]), wait)
+    built = assistant_with(model)
+    before = len(built.runs(1000))
+    stream = built.stream(QUESTION)
+    assert next(stream).type == "step_started"
+    stream.close()  # type: ignore[attr-defined]
+    runs = [thread for thread in threading.enumerate() if thread.name == "cohort-run"]
+    for thread in runs:
+        thread.join(10)
+    goes_on.set()
+    assert not any(thread.is_alive() for thread in runs)
+    assert len(built.runs(1000)) == before
+    assert model.calls <= 2
+
+
+def test_a_run_records_what_it_used(
+    assistant_with: Callable[..., Assistant], scripted: Callable[..., BaseChatModel]
+) -> None:
+    usage = {"input_tokens": 1_000, "output_tokens": 10, "total_tokens": 1_010}
+    built = assistant_with(
+        scripted(AIMessage("## Nothing\n\nNobody knows.", usage_metadata=usage)), price_input=2.0, price_output=4.0
+    )
+    answer = built.ask(QUESTION)
+    recorded = built.ledger.get(answer.run_id).body["usage"]
+    assert recorded["calls"] == 1
+    assert (recorded["input_tokens"], recorded["output_tokens"]) == (1_000, 10)
+    assert recorded["cost"] == pytest.approx(0.00204)
+
+
+def test_a_budget_gives_what_the_tools_had(
+    assistant_with: Callable[..., Assistant], scripted: Callable[..., BaseChatModel]
+) -> None:
+    treat = {
+        "cohort": {"persona_id": "t2d_adults"},
+        "treatment": {"intervention": "semaglutide", "dose": 1, "dose_unit": "mg"},
+        "horizon_weeks": 30,
+    }
+    call = {"name": "simulate_treatment_response", "args": treat, "id": "c1", "type": "tool_call"}
+    usage = {"input_tokens": 5_000, "output_tokens": 10, "total_tokens": 5_010}
+    model = scripted(AIMessage(content="", tool_calls=[call], usage_metadata=usage), AIMessage("## Never read"))
+    answer = assistant_with(model, max_run_tokens=5_000).ask(QUESTION)
+    assert answer.status is Status.PARTIAL
+    assert answer.estimates
+    assert "COHORT_MAX_RUN_TOKENS" in " ".join(answer.limits)
+    assert model.calls == 1
 
 
 def test_a_closed_assistant_gives_the_data_directory_back(copy_of_store: Callable[[], Path]) -> None:

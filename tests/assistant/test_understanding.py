@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from assistant.outcomes import check_words
 from assistant.reading import Role, read_horizon, read_treatments
 from assistant.topics import mask_identifiers
 from assistant.understanding import Intent, understand
@@ -29,6 +30,14 @@ from personas.library import PersonaLibrary
         ("people in their 50s", None),
         ("1 mg every two weeks", None),
         ("0.25 mg for 4 weeks then 1 mg over 30 weeks", 30),
+        ("by week 24", 24),
+        ("response at day 14", 2),
+        ("semaglutide versus placebo, one year", 52),
+        ("one tablet a day", None),
+        ("praluent 75 mg q2w", None),
+        ("over one and a half years", 78),
+        ("12w of treatment", 12),
+        ("adults w/ obesity on 10 w/ food", None),
     ],
 )
 def test_horizons(text: str, weeks: float | None) -> None:
@@ -54,6 +63,14 @@ def test_horizons(text: str, weeks: float | None) -> None:
         ("semaglutide 1 mg every two weeks", [("semaglutide", 1.0, "mg", "every two weeks")]),
         ("semaglutide -1 mg", [("semaglutide", -1.0, "mg", None)]),
         ("semaglutide 0.25 mg for 4 weeks then 1 mg weekly", [("semaglutide", 1.0, "mg", "once weekly")]),
+        ("praluent 75 mg q2w", [("alirocumab", 75.0, "mg", "every 2 weeks")]),
+        ("Crestor 20 vs lipitor 40 mg", [("rosuvastatin", 20.0, "mg", None), ("atorvastatin", 40.0, "mg", None)]),
+        ("varenicline 12 weeks", [("varenicline", None, None, None)]),
+        ("leqembi 10 mg/kg every 2 weeks", [("lecanemab", 10.0, "mg/kg", "every 2 weeks")]),
+        (
+            "more on tirzepatide 15 mg or semaglutide 2 mg",
+            [("tirzepatide", 15.0, "mg", None), ("semaglutide", 2.0, "mg", None)],
+        ),
     ],
 )
 def test_treatments(text: str, expected: list[tuple[object, ...]], shipped: KnowledgeBase) -> None:
@@ -75,9 +92,32 @@ def test_treatments(text: str, expected: list[tuple[object, ...]], shipped: Know
         ("I took three Ozempic pens by mistake and keep vomiting", Intent.EMERGENCY),
         ("My dad has T2D. Is Jardiance right for him?", Intent.INDIVIDUAL_ADVICE),
         ("Pt 58F T2DM BMI 41 eGFR 35, semaglutide 1 mg?", Intent.INDIVIDUAL_ADVICE),
-        ("What sample size do I need for semaglutide 1 mg in adults with T2D?", Intent.RESPOND),
+        ("What sample size do I need for semaglutide 1 mg in adults with T2D?", Intent.NOT_PREDICTED),
         ("What is the cost of Ozempic for adults with type 2 diabetes?", Intent.NOT_PREDICTED),
-        ("What happens to weight after stopping semaglutide in adults with obesity?", Intent.NOT_PREDICTED),
+        ("What happens to weight after stopping semaglutide in adults with obesity?", Intent.STOP),
+        ("How many adults with T2D quit metformin because of diarrhoea?", Intent.RESPOND),
+        ("Which drug is best for adults with type 2 diabetes?", Intent.RANK),
+        ("Which is better in adults with T2D, semaglutide or dulaglutide?", Intent.COMPARE),
+        ("Who benefits most from semaglutide among adults with T2D?", Intent.RESPONDERS),
+        ("Who among adults with obesity benefits most from tirzepatide?", Intent.RESPONDERS),
+        ("do women or men with type 2 diabetes get more out of dapagliflozin", Intent.RESPONDERS),
+        ("does age affect how well evolocumab works in familial hypercholesterolaemia", Intent.RESPONDERS),
+        ("rebound weight gain when zepbound is discontinued in adults with obesity", Intent.STOP),
+        ("obese patients wean off saxenda, do they regain?", Intent.STOP),
+        ("how many smokers on varenicline have stopped by week 24", Intent.RESPOND),
+        ("losartan, valsartan and telmisartan in adults with hypertension", Intent.COMPARE),
+        ("Why does semaglutide lower weight in adults with obesity", Intent.EXPLAIN),
+        ("has anyone studied fluvoxamine for covid outpatients?", Intent.LITERATURE),
+        ("what happens to vaping if flavours are banned", Intent.NOT_PREDICTED),
+        ("If measles gets into a school how many kids catch it", Intent.NOT_PREDICTED),
+        ("my face is drooping and I can't speak", Intent.EMERGENCY),
+        ("paint me a picture of frail older people with heart failure", Intent.DESCRIBE),
+        ("Why do you predict that adults with T2D lose weight on semaglutide?", Intent.EXPLAIN),
+        ("Which trials of semaglutide reported nausea?", Intent.LITERATURE),
+        ("Tell me what I should expect in adults with T2D on semaglutide", Intent.RESPOND),
+        ("What happens to people with Type I diabetes on semaglutide?", Intent.RESPOND),
+        ("will I lose weight on semaglutide", Intent.INDIVIDUAL_ADVICE),
+        ("How would a cigarette tax change what smokers do?", Intent.NOT_PREDICTED),
         ("empagliflozin plus semaglutide in adults with type 2 diabetes", Intent.NOT_PREDICTED),
         ("How many strokes would semaglutide prevent in adults with type 2 diabetes?", Intent.NOT_PREDICTED),
     ],
@@ -125,6 +165,34 @@ def test_what_describes_the_cohort_is_no_outcome(shipped: KnowledgeBase, library
     assert asked.endpoints == ()
     assert asked.cohort is not None
     assert [str(restriction) for restriction in asked.cohort.restrictions] == ["hba1c>9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoints"),
+    [
+        ("flare-ups of adults with COPD on tiotropium", ("copd_exacerbation_rate",)),
+        ("flare-ups of adults with gout on allopurinol", ("gout",)),
+        ("do adults with obesity shed weight on semaglutide 2.4 mg", ("weight_change",)),
+        ("would smokers quit on varenicline", ("continuous_abstinence",)),
+        ("lecanemab 10 mg/kg in early Alzheimer's", ()),
+        ("dexamethasone for patients hospitalised with COVID-19", ()),
+        ("LDL at 18 months in adults with high cholesterol on inclisiran", ("ldl_percent_change",)),
+    ],
+)
+def test_lay_words_mean_what_the_cohort_makes_of_them(
+    text: str, endpoints: tuple[str, ...], shipped: KnowledgeBase, library: PersonaLibrary
+) -> None:
+    assert understand(text, shipped.vocabulary, library).endpoints == endpoints
+
+
+def test_the_lay_words_name_endpoints_that_exist(shipped: KnowledgeBase) -> None:
+    assert check_words(shipped.vocabulary) == []
+
+
+def test_a_well_known_medicine_without_evidence_is_named(shipped: KnowledgeBase, library: PersonaLibrary) -> None:
+    assert understand("warfarin in adults with hypertension", shipped.vocabulary, library).unknown_drugs == (
+        "warfarin",
+    )
 
 
 def test_an_instruction_is_no_question(shipped: KnowledgeBase, library: PersonaLibrary) -> None:

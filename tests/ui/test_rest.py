@@ -76,7 +76,16 @@ def test_errors_are_problem_details(client: TestClient, method: str, path: str, 
 
 def test_tools_and_personas_are_listed(client: TestClient) -> None:
     tools = {card["name"]: card for card in client.get("/api/v1/tools").json()}
-    assert set(tools) == {"simulate_treatment_response", "compare_treatments", "search_literature", "describe_cohort"}
+    assert set(tools) >= {
+        "simulate_treatment_response",
+        "compare_treatments",
+        "rank_treatments",
+        "find_responders",
+        "explain_prediction",
+        "simulate_stopping",
+        "search_literature",
+        "describe_cohort",
+    }
     assert tools["search_literature"]["input_schema"]["properties"]["query"]
     result = client.post("/api/v1/tools/search_literature", json={"query": "adherence to injections"}).json()
     assert result["provenance"]["tool"] == "search_literature"
