@@ -40,7 +40,7 @@ def comparator_of(drug: str, evidence: Iterable[EvidenceWeight], knowledge: Know
     """The other drug with the most figures on the predicted endpoints in the area of the evidence; empty without one."""
     evidence = tuple(evidence)
     trials, endpoints = {weight.trial for weight in evidence}, {weight.endpoint for weight in evidence}
-    arms = [arm for arm in knowledge.arms.arms if not arm.arm_role.is_control and arm.endpoint in endpoints]
+    arms = [arm for name in sorted(endpoints) for arm in knowledge.arms.select(name) if not arm.arm_role.is_control]
     areas = Counter(arm.area for arm in arms if arm.trial in trials and arm.intervention == drug)
     if not areas:
         return ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from assistant.citations import Citations, Embed, People
-from assistant.facts import facts_from
+from assistant.facts import Fact, facts_from
 from assistant.grounding import Untraceable, untraceable
 from assistant.names import Names
 from knowledge.vocabulary import Vocabulary
@@ -44,17 +45,34 @@ class Verifier:
         titles = {name for result in results for name in _trials(result.model_dump(mode="json", exclude={"charts"}))}
         for said in {estimate.quantity for result in results for estimate in result.estimates}:
             titles |= {said[:1].upper() + said[1:], said[:1].lower() + said[1:]}  # the number of a scale's level
-        self._names = Names(self.facts, vocabulary, [*texts, *(result.title for result in results)], titles)
-        self._plain = Names(self.facts, titles=titles)
-        self._citations = Citations(results, self._names, texts, people=people, embed=embed)
+        self._titles = titles
+        # Needed for a chat model's text only, and dear to make.
+        self._strict = cache(
+            lambda: _strict(self.facts, vocabulary, results, texts, titles, people=people, embed=embed)
+        )
 
     def faults(self, text: str) -> list[Untraceable]:
         """Numbers that nobody computed or that are said of something else; citations, drugs and people that are wrong."""
-        return untraceable(text, self.facts, self._names) + self._citations.faults(text)
+        names, citations = self._strict()
+        return untraceable(text, self.facts, names) + citations.faults(text)
 
     def numbers(self, text: str) -> list[Untraceable]:
         """Numbers that nobody computed; of a text whose words come from the tools themselves no more is asked."""
-        return untraceable(text, self.facts, self._plain)
+        return untraceable(text, self.facts, Names(self.facts, titles=self._titles))
+
+
+def _strict(
+    facts: Sequence[Fact],
+    vocabulary: Vocabulary,
+    results: Sequence[ToolResult],
+    texts: Sequence[str],
+    titles: set[str],
+    *,
+    people: People | None,
+    embed: Embed | None,
+) -> tuple[Names, Citations]:
+    names = Names(facts, vocabulary, [*texts, *(result.title for result in results)], titles)
+    return names, Citations(results, names, texts, people=people, embed=embed)
 
 
 def _trials(value: Any) -> Iterable[str]:

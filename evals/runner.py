@@ -18,13 +18,13 @@ from knowledge.errors import DataError
 from knowledge.schemas import EvidenceView
 
 CASES = Path(__file__).parent / "cases"
-ROUTING = "routing.yaml"  # cases of another kind: see evals/routing_cases.py
+ROUTING = ("routing.yaml", "routing_first.yaml")  # cases of another kind: see evals/routing_cases.py
 
 
 def load_cases(folder: Path = CASES) -> list[Case]:
     """All cases of `<folder>/*.yaml` but those on routing, in file order (DataError names file and case)."""
     cases: list[Case] = []
-    for path in sorted(path for path in folder.glob("*.yaml") if path.name != ROUTING):
+    for path in sorted(path for path in folder.glob("*.yaml") if path.name not in ROUTING):
         for position, raw in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], start=1):
             try:
                 cases.append(Case.model_validate({"suite": path.stem, **raw}))

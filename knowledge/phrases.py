@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
@@ -107,9 +108,13 @@ class PhraseMatcher:
         self._words = frozenset(words)
         self._long_words = [word for word in words if len(word) >= MIN_FUZZY_LETTERS and word.isalpha()]
         self._corrections: dict[str, tuple[str, float]] = {}
+        self._seen = lru_cache(maxsize=2048)(self._matches)  # an answer's sentences are read more than once
 
     def find(self, text: str) -> list[PhraseMatch]:
         """All non-overlapping matches, left to right, the longest first at each place."""
+        return list(self._seen(text))
+
+    def _matches(self, text: str) -> list[PhraseMatch]:
         tokens = [self._token(match) for match in _TOKEN.finditer(text)]
         found: list[PhraseMatch] = []
         position = 0

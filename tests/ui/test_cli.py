@@ -45,7 +45,7 @@ def test_the_main_question_is_answered(answered: subprocess.CompletedProcess[str
         "placebo",
         "individuals vary",
         "How sure?",
-        "calibrated",
+        "published trials were predicted without having been read",
         "PMID",
         "Not advice",
         "Run r-",
