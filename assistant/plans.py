@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 
 from assistant import calls, language
 from assistant.calls import TOOLS, Call, cohort_arguments, treatment_arguments
+from assistant.cohort_examples import cohort_examples
 from assistant.plan_notes import reading_notes
 from assistant.reading import Treatment
 from assistant.schemas import Plan, Status
@@ -74,11 +75,15 @@ def draft_plan(
         return _cohort_not_covered(asked)
     cohort = asked.cohort
     if intent is Intent.RANK and calls.RANK in tools:
-        return _which_people(asked, personas) if cohort is None else _predict(asked, cohort, knowledge, personas)
+        return (
+            _which_people(asked, knowledge, personas)
+            if cohort is None
+            else _predict(asked, cohort, knowledge, personas)
+        )
     if not asked.active and intent is not Intent.DESCRIBE:
         return _which_treatment(asked, cohort, knowledge, personas) if cohort is not None else _ask_back(asked)
     if cohort is None:
-        return _which_cohort(asked, personas)
+        return _which_cohort(asked, knowledge, personas)
     if intent is Intent.DESCRIBE:
         return _describe(asked, cohort)
     if asked.ask:
@@ -160,11 +165,9 @@ def _one_question(asked: Understanding, cohort: CohortSpec) -> Draft:
     return Draft(plan, asked, reply=reply, status=Status.NEEDS_INPUT)
 
 
-def _which_people(asked: Understanding, personas: PersonaLibrary) -> Draft:
+def _which_people(asked: Understanding, knowledge: KnowledgeBase, personas: PersonaLibrary) -> Draft:
     """The best drug for whom?"""
-    names = [personas.get(persona_id).name for persona_id in personas.ids() if personas.get(persona_id).parent is None][
-        :6
-    ]
+    names = cohort_examples((), knowledge, personas)
     reply = (
         "## Best for whom?\n\nWhich treatment does best differs between cohorts. "
         f"Say who, for example: {language.joined([_lower(n) for n in names], 'or')}.\n\n"
@@ -196,8 +199,9 @@ def _example(about: list[Treatment], who: str) -> str:
 def _unknown_drug(asked: Understanding, knowledge: KnowledgeBase) -> Draft:
     name = asked.unknown_drugs[0]
     known = sorted(knowledge.vocabulary.drugs)
-    near = [match[0] for match in process.extract(name.casefold(), known, limit=3, score_cutoff=55)]
-    nearest = f" The nearest names it knows are {language.joined(near, 'or')}." if near else ""
+    near = [match[0] for match in process.extract(name.casefold(), known, scorer=fuzz.ratio, limit=3, score_cutoff=65)]
+    names = "name it knows is" if len(near) == 1 else "names it knows are"
+    nearest = f" The nearest {names} {language.joined(near, 'and')}." if near else ""
     reply = (
         f"## Nothing is known here about {name}\n\n"
         f"No trial of “{name}” is in the evidence base, and the name is in no vocabulary entry, so no effect can be "
@@ -230,14 +234,14 @@ def _ask_back(asked: Understanding) -> Draft:
     return Draft(Plan(population=""), asked, reply=reply, status=Status.NEEDS_INPUT)
 
 
-def _which_cohort(asked: Understanding, personas: PersonaLibrary) -> Draft:
-    names = [personas.get(persona_id).name for persona_id in personas.ids()][:6]
+def _which_cohort(asked: Understanding, knowledge: KnowledgeBase, personas: PersonaLibrary) -> Draft:
+    names = cohort_examples({treatment.name for treatment in asked.active}, knowledge, personas)
     treatment = language.joined([treatment.label for treatment in asked.active])
     reply = (
         f"## Which cohort would take {treatment}?\n\n"
         "The answer differs between cohorts (and questions are read in English). "
         f"Say who, for example: {language.joined([_lower(n) for n in names], 'or')}.\n\n"
-        f"### For example\n\n“How would adults with type 2 diabetes react to {treatment} over 26 weeks?”"
+        f"### For example\n\n“How would {_lower(names[0])} react to {treatment} over 26 weeks?”"
     )
     plan = Plan(population="", interventions=tuple(t.label for t in asked.active))
     return Draft(plan, asked, reply=reply, status=Status.NEEDS_INPUT)

@@ -11,6 +11,8 @@ from knowledge.phrases import MIN_FUZZY_LETTERS, inn_stem
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _CODE = re.compile(r"\b(?!NCT|ISRCTN|PMID|PMC|DOI|ICD|CTRI)[A-Z]{2,5}-?\d{3,7}[A-Z]?\b")
 _DOSE = re.compile(r"\s*[(,]?\s*\d+(?:[.,]\d+)?\s*(?:mg|mcg|ug|µg|μg|g|units?|iu|U|ml)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\s+\d+(?:[.,]\d+)?\b(?!\s*(?:weeks?|months?|years?|days?|%|kg|lb))", re.IGNORECASE)
+_ON = re.compile(r"\b(?:on|taking)\s+$", re.IGNORECASE)
 _NOT_DRUG_ENDINGS = ("ed", "ing", "ly", "s")  # "reached 3.4 mg", "weekly 1 mg"
 _TREATED_WITH = re.compile(
     r"(?:react(?:s|ed|ing)?\s+to|respon(?:d|ds|se|ses)\s+to|tak(?:e|es|en|ing)|given|giv(?:e|es|ing)|"
@@ -25,7 +27,8 @@ def find_candidates(text: str, known: Sequence[tuple[int, int]]) -> list[str]:
     """Words that look like a drug, outside the spans in `known`, in order of appearance, each once.
 
     A word qualifies when it ends with an INN stem; when it is a development code (LY3502970); when a dose follows
-    it; or when it is capitalised inside a sentence and follows words such as "react to" or "taking". Everyday and
+    it; when it stands between "on" and a number; or when it is capitalised inside a sentence and follows words such as
+    "react to" or "taking". Everyday and
     body words never do.
     """
     found: dict[str, tuple[int, str]] = {}
@@ -51,6 +54,8 @@ def _looks_like_drug(text: str, match: re.Match[str]) -> bool:
     capitalised = word[0].isupper() and not word.isupper()
     if _DOSE.match(text, match.end()):
         return capitalised or (len(word) > MIN_FUZZY_LETTERS and not folded.endswith(_NOT_DRUG_ENDINGS))
+    if _NUMBER.match(text, match.end()) and _ON.search(text, 0, match.start()):  # "on tirzepitude 10"
+        return len(word) > MIN_FUZZY_LETTERS and not folded.endswith(_NOT_DRUG_ENDINGS)
     return capitalised and _TREATED_WITH.search(text, 0, match.start()) is not None
 
 

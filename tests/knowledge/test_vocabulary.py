@@ -147,6 +147,8 @@ def test_typing_error_is_never_far(word: str, known: str) -> None:
         ("weight fell and reached 3.4 mg weekly 5 mg", []),
         ("SURMOUNT-1 in COVID-19", []),
         ("adults on Qulofra, measured on the Rating scale", ["Qulofra"]),
+        ("adults with T2D on tirzepitude 10", ["tirzepitude"]),
+        ("adults on treatment 10 weeks, then on dialysis 10 years", []),
         ("Compare zelvorumab and Zelvorumab", ["zelvorumab"]),
     ],
 )
