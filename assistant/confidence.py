@@ -29,7 +29,12 @@ def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> 
     measured: list[MeasuredConfidence] = [item for result in results for item in getattr(result, "confidence", ())]
     if not measured:
         return Confidence(calibrated=False, sentence=NOT_CALIBRATED)
-    sentences = [_sentence(item, endpoints[item.endpoint]) for item in measured]
+    all_outside = len(measured) > 1 and all(item.outside for item in measured)
+    sentences = [_sentence(item, endpoints[item.endpoint], warn=not all_outside) for item in measured]
+    if all_outside:
+        sentences.append(
+            "This question lies outside the range of those trials (see below), so all of this may be less sure."
+        )
     covered = {item.endpoint for item in measured}
     others = list(dict.fromkeys(endpoints[e.endpoint].label for e in predicted if e.endpoint not in covered))
     if others:
@@ -46,7 +51,7 @@ def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> 
     )
 
 
-def _sentence(measured: MeasuredConfidence, endpoint: Endpoint) -> str:
+def _sentence(measured: MeasuredConfidence, endpoint: Endpoint, *, warn: bool) -> str:
     """How often, of how many; and no 'likely' where the frequency may not carry over."""
     shown = round(measured.probability, 2)
     within = f"to within {measured.tolerance:g} {measured.unit}"
@@ -55,6 +60,8 @@ def _sentence(measured: MeasuredConfidence, endpoint: Endpoint) -> str:
         f"{measured.n_arms} arms ({language.percent(shown)}) were right {within}"
     )
     label = language.sentence_case(endpoint.label)
+    if measured.outside and not warn:
+        return f"{label}: {found}."
     if measured.outside:
         return f"{label}: {found}. This question lies outside the range of those trials (see below), so it may be less sure."
     return f"{label}: {language.likelihood(shown)} right {within}; {found}."
