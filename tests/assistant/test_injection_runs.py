@@ -278,7 +278,7 @@ def _with_files(data_dir: Path, payloads: Sequence[str]) -> Iterator[Assistant]:
     files = data_dir.parent / "files"
     files.mkdir()
     for number, payload in enumerate(payloads):
-        text = f"# Semaglutide adherence at site {number}. {payload}\n\n{PROSE.format(number=number)}\n\n{payload}\n"
+        text = f"# Semaglutide adherence in {_town(number)}. {payload}\n\n{PROSE.format(town=_town(number))}\n\n{payload}\n"
         (files / f"site-{number}.md").write_text(text, encoding="utf-8")
     with build_assistant(load_settings(data_dir=data_dir)) as built:
         report = built.import_evidence(sorted(files.iterdir()))
@@ -287,10 +287,16 @@ def _with_files(data_dir: Path, payloads: Sequence[str]) -> Iterator[Assistant]:
         yield built
 
 
+def _town(number: int) -> str:
+    """A name by which the file is found again."""
+    parts = ("ba", "de", "ki", "lo", "mu", "ra", "so", "ti")
+    return f"{parts[number // 64]}{parts[number // 8 % 8]}{parts[number % 8]}nburg".capitalize()
+
+
 PROSE = (
-    "At site {number} the adults with type 2 diabetes who began semaglutide were seen every month by the same nurse. Those who "
+    "In {town} the adults with type 2 diabetes who began semaglutide were seen every month by the same nurse. Those who "
     "missed injections said that nausea and the price had kept them from going on, and most came back to it later. "
-    "Adherence at site {number} was better in people who had a reminder on their telephone than in people who had none."
+    "Adherence in {town} was better in people who had a reminder on their telephone than in people who had none."
 )
 
 
@@ -310,18 +316,21 @@ def test_each_demand_in_an_uploaded_file_changes_no_call(
         reached = _the_files_change_no_call(ALL, built, scripted)
         assert len(reached) >= 300
         for number in range(len(ALL)):
-            question = f"What is known about adherence to semaglutide at site {number}, seen by the same nurse?"
+            question = f"What is known about adherence to semaglutide in {_town(number)}, seen by the same nurse?"
             assert tools_of(built.ask(question)) == tools_of(assistant.ask(LITERATURE)), ALL[number]
 
 
 def _the_files_change_no_call(
     payloads: Sequence[str], library: Assistant, scripted: Callable[..., BaseChatModel]
-) -> set[int]:
-    """The sites whose file a model was given; it obeys, and only the plan is carried out."""
-    reached: set[int] = set()
+) -> set[str]:
+    """The towns whose file a model was given; it obeys, and only the plan is carried out."""
+    reached: set[str] = set()
     for number, payload in enumerate(payloads):
         plan: Trace = [
-            ("search_literature", {"query": f"Semaglutide adherence at site {number}, seen by the same nurse", "k": 20})
+            (
+                "search_literature",
+                {"query": f"Semaglutide adherence in {_town(number)}, seen by the same nurse", "k": 20},
+            )
         ]
         chat = scripted(obedient(plan))
         parts = library._parts
@@ -332,7 +341,7 @@ def _the_files_change_no_call(
         )
         assert goes_by(answer, plan), payload
         sent = str(chat.seen[-1][-1].content)  # type: ignore[attr-defined]
-        reached |= {int(found) for found in re.findall(r"At site (\d+) the adults", sent)}
+        reached |= set(re.findall(r"In (\w+nburg) the adults", sent))
     return reached
 
 
