@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import betaincinv, ndtr, ndtri
 
@@ -21,13 +21,14 @@ def test_a_straight_line_is_read_exactly_and_ends_where_the_table_ends() -> None
 
 
 @given(st.floats(0.05, 0.95), st.floats(0.05, 0.9))
+@example(0.0625, 0.84375)  # scipy's inverse falls by 2e-308 in the lower tail
 @settings(max_examples=40, deadline=None)
 def test_what_rises_still_rises(mean: float, width: float) -> None:
     sd = width * np.sqrt(mean * (1 - mean))
     size = mean * (1 - mean) / sd**2 - 1
     read = tabulate(lambda z: betaincinv(mean * size, (1 - mean) * size, ndtr(z)))
     values = read(np.sort(DEVIATES))
-    assert (np.diff(values) >= 0).all()
+    assert (np.diff(values) >= -1e-15).all()  # the last digit of a value near 1
     assert 0 <= values[0] <= values[-1] <= 1
 
 
