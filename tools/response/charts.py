@@ -89,8 +89,8 @@ def comparison_chart(endpoint: Endpoint, means: Sequence[Estimate]) -> Chart:
     points = tuple(Point(x=one.arm, y=one.point, lower=one.lower, upper=one.upper) for one in means)
     return Chart(
         kind="forest",
-        title=f"{endpoint.label}: treatments side by side",
-        x_label=f"{endpoint.label} ({endpoint.unit}), 90 % of new trials",
+        title=f"{endpoint.label}: treatments side by side, and where 90 % of new trials would be",
+        x_label=f"{endpoint.label} ({endpoint.unit})",
         y_label="",
         series=(Series(name="predicted", points=points),),
     )
