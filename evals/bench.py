@@ -79,6 +79,9 @@ def run_bench(runs: int) -> Iterator[str]:
         answer, retrieval = (statistics.median(times[name]) for name in list(commands)[:2])
         yield f"A whole answer takes {answer / retrieval:.2f} times as long as the peer's retrieval alone."
     yield from bench_personas.run_bench(runs)
+    from evals import bench_agent  # reads the whole assistant, which the parts above must not
+
+    yield from bench_agent.run_bench(max(runs, 12))
 
 
 def _run(command: list[str], environment: dict[str, str]) -> float:
