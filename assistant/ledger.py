@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from assistant.schemas import RunSummary
-from knowledge.errors import InvalidInput, LedgerTampered, StoreDamaged, UnknownRun
+from assistant.sqlite_files import connection_to
+from knowledge.errors import InvalidInput, LedgerTampered, UnknownRun
 
 GENESIS = "0" * 64
 EXPORT_FORMAT = "cohort-ledger-1"
@@ -69,18 +70,10 @@ class Ledger:
         with self._connect() as connection:
             connection.executescript(_SCHEMA)
 
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        """One short connection a call: nothing is shared between threads."""
-        try:
-            with closing(sqlite3.connect(self._path, timeout=10)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                with connection:
-                    yield connection
-        except sqlite3.DatabaseError as error:
-            raise StoreDamaged(
-                f"The run ledger cannot be read ({error}).", f"Move {self._path.name} away to start a new one."
-            ) from error
+    def _connect(self) -> AbstractContextManager[sqlite3.Connection]:
+        return connection_to(
+            self._path, "The run ledger cannot be read", f"Move {self._path.name} away to start a new one."
+        )
 
     def append(self, run_id: str, created: datetime, body: dict[str, Any]) -> str:
         """Add a run and return its hash."""

@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
     from assistant.persona_fitting import PersonaFitting
     from knowledge.ingest.schemas import ImportReport
-    from personas.streaming import SampleReport
     from tools.response.tables.holdout import By
     from tools.response.tables.report import BacktestReport
 
@@ -263,27 +262,6 @@ class Assistant:
     def persona(self, persona_id: str) -> Persona:
         """One archetype, inheritance applied (UnknownPersona)."""
         return self.personas.get(persona_id)
-
-    def sample_personas(
-        self,
-        personas: Sequence[str],
-        restrictions: Sequence[str],
-        path: Path,
-        *,
-        n: int,
-        seed: int = 1,
-        force: bool = False,
-        progress: Callable[[float, str], None] = lambda _share, _text: None,
-    ) -> SampleReport:
-        """Write virtual patients of an archetype, or of several as `ID=SHARE`, to a file (see `streaming`).
-
-        InvalidInput, UnknownPersona, EmptyCohort: what is asked for cannot be drawn or written.
-        """
-        from personas.cohort import parse_cohort
-        from personas.streaming import write_patients
-
-        spec = parse_cohort(personas, restrictions)
-        return write_patients(spec, self.personas, path, n=n, seed=seed, force=force, progress=progress)
 
     @property
     def fitting(self) -> PersonaFitting:

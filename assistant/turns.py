@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from assistant.schemas import ConversationSummary, Question, Turn, TurnState
-from knowledge.errors import InvalidInput, StoreDamaged, UnknownConversation
+from assistant.sqlite_files import connection_to
+from knowledge.errors import InvalidInput, UnknownConversation
 
 Message = dict[str, Any]
 
@@ -68,18 +68,10 @@ class Conversations:
         with self._connect() as connection:
             connection.executescript(_SCHEMA)
 
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        """One short connection a call: nothing is shared between threads."""
-        try:
-            with closing(sqlite3.connect(self.path, timeout=10)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                with connection:
-                    yield connection
-        except sqlite3.DatabaseError as error:
-            raise StoreDamaged(
-                f"The conversations cannot be read ({error}).", f"Move {self.path.name} away to start anew."
-            ) from error
+    def _connect(self) -> AbstractContextManager[sqlite3.Connection]:
+        return connection_to(
+            self.path, "The conversations cannot be read", f"Move {self.path.name} away to start anew."
+        )
 
     def begin(self, name: str, question: Question, run_id: str) -> Turn:
         """Open the next turn of a conversation; the conversation begins with its first."""

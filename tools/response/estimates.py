@@ -77,7 +77,7 @@ def predict_endpoint(
     combination = np.zeros(len(treatments))
     combination[0], combination[1] = 1.0, -1.0
     influences = engine.influence(endpoint.endpoint_id, treatments, covariates, weeks, combination)
-    return EndpointResult(predicted, predicted.prediction.draws(DRAWS), tuple(influences), _sources(influences))
+    return EndpointResult(predicted, predicted.prediction.draws(DRAWS), tuple(influences), sources_carrying(influences))
 
 
 def mean_estimate(result: EndpointResult, index: int, estimate_id: str, cohort: Cohort) -> Estimate:
@@ -288,7 +288,8 @@ def _share(
     return made.model_copy(update={"of": Level.SHARE, "unit": "%", "note": f"interval from the cohort mean; {note}"})
 
 
-def _sources(influences: Sequence[Influence]) -> tuple[str, ...]:
+def sources_carrying(influences: Sequence[Influence]) -> tuple[str, ...]:
+    """The sources of the heaviest figures, as an `Estimate` names them."""
     found: dict[str, None] = {}
     carried = 0.0
     for influence in influences:

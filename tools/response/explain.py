@@ -19,8 +19,6 @@ import numpy as np
 
 from tools.response.assemble import Prepared
 from tools.response.designs import Design, to_arms
-from tools.response.engine import Influence
-from tools.response.estimates import CARRIED, MAX_SOURCES
 from tools.response.features import Arms, FloatArray, IntArray
 from tools.response.fit import link_of
 from tools.response.integration import truncated_weights
@@ -73,18 +71,6 @@ class Shift:
     point: float
     lower: float
     upper: float
-
-
-def sources_carrying(influences: Sequence[Influence]) -> tuple[str, ...]:
-    """The sources of the heaviest figures, as an `Estimate` names them."""
-    found: dict[str, None] = {}
-    carried = 0.0
-    for influence in influences:
-        if carried >= CARRIED or len(found) >= MAX_SOURCES:
-            break
-        found.setdefault(influence.row.arm.source_id)
-        carried += influence.share
-    return tuple(found)
 
 
 def leave_trials_out(prepared: Prepared, posterior: Posterior, arms: Arms, combination: FloatArray) -> TrialMoves:

@@ -12,8 +12,7 @@ from knowledge.schemas import Direction, Endpoint
 from personas.cohort import Cohort
 from tools.response.cohorts import cohort_covariates
 from tools.response.engine import ResponseEngine
-from tools.response.estimates import DRAWS, EndpointResult
-from tools.response.explain import sources_carrying
+from tools.response.estimates import DRAWS, EndpointResult, sources_carrying
 from tools.response.features import FloatArray
 from tools.response.ranking import Ranks, predictable, ranks_of
 from tools.response.treatments import Treatment
