@@ -9,6 +9,7 @@ from knowledge.base import KnowledgeBase
 from knowledge.retrieval import LiteratureRetriever
 from knowledge.schemas import EvidenceView
 from personas.library import PersonaLibrary
+from tools.execution import Executor, InThisThread
 
 
 def _silent(_fraction: float, _message: str) -> None:
@@ -19,7 +20,8 @@ def _silent(_fraction: float, _message: str) -> None:
 class ToolContext:
     """Seed, evidence view and libraries for one tool call.
 
-    `retriever` is a callable so that the index opens only when a tool asks for it.
+    `retriever` is a callable so that the index opens only when a tool asks for it. `executor` computes the pieces of a
+    simulation; the numbers do not depend on which one it is.
     """
 
     knowledge: KnowledgeBase
@@ -28,6 +30,7 @@ class ToolContext:
     seed: int = 1
     view: EvidenceView = field(default_factory=EvidenceView)
     progress: Callable[[float, str], None] = field(default=_silent, compare=False)
+    executor: Executor = field(default_factory=InThisThread, compare=False)
 
     def with_view(self, view: EvidenceView) -> ToolContext:
         """The same context under another evidence view."""

@@ -59,6 +59,9 @@ class Estimate(Frozen):
     validation: Validation
     source_ids: tuple[str, ...] = ()
     n_trials: int | None = None
+    from_parameters: float | None = Field(
+        None, ge=0, le=1, description="share of the variance that comes from the parameters; the rest is chance"
+    )
     note: str = ""
 
 
@@ -81,9 +84,13 @@ class Series(Frozen):
 
 
 class Chart(Frozen):
-    """A chart, and at the same time the table of what it shows."""
+    """A chart, and at the same time the table of what it shows.
 
-    kind: Literal["fan", "forest", "bars", "survival", "acceptability", "tree"]
+    `lines`: y over x with optional bands; `plane`: marks, no line (x and y numbers); `tornado`: one series with a point
+    for each input (x its name, lower and upper the outcome at its ends), the widest first.
+    """
+
+    kind: Literal["fan", "forest", "bars", "survival", "acceptability", "tree", "lines", "plane", "tornado"]
     title: str
     x_label: str
     y_label: str
