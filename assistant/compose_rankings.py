@@ -13,6 +13,8 @@ from tools.schemas import Estimate, ToolResult
 Told = RankResult | RespondersResult | ExplainResult
 # Covariates told of.
 SENTENCES = 5
+# Sources named.
+CITED = 6
 
 
 def told_here(results: Sequence[ToolResult]) -> Told | None:
@@ -34,6 +36,9 @@ def compose_told(result: Told, population: str, left_out: Sequence[str]) -> str:
         parts += _responders(result)
     else:
         parts += _explanation(result)
+    if not isinstance(result, ExplainResult) and result.source_ids:
+        cited = " ".join(f"[{source_id}]" for source_id in result.source_ids[:CITED])
+        parts.append(f"The trials that weigh most in it were published here: {cited}")
     if result.warnings:
         parts.append("### What to bear in mind\n\n" + "\n".join(f"- {warning}" for warning in result.warnings))
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""What a question is about beside cohort and drug: one person, an emergency, or something no tool predicts yet."""
+"""What a question is about beside cohort and drug: one person, or something no tool predicts yet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ _PERSON = re.compile(
     r"|sister|child|baby|friend|aunt|uncle|grand\w+|blood|sugar|insulin|medication|meds|pills?|tablets?|hba1c|a1c|ldl|bp)"
     r"|a patient of mine|this patient|one patient)\b"
     r"|\bpt\b|\b\d{2}\s?[MF]\b|\b\d{1,3}\s?(?:yo|y/o|yr old|yrs old)\s(?:man|woman|male|female|m|f|lady|guy|patient|boy|girl)\b"
-    r"|\bshould (?:he|she)\b"
+    r"|\b(?:should|can|could|may|must) (?:he|she)\b"
+    # 'Mum' and 'Grandma' are somebody's; so is a value of hers.
+    r"|\b(?:mum|mom|mam|mummy|dad|daddy|grandma|grandpa|grandad|granddad|granny)(?:'s)?\b"
+    r"|\b(?:his|her) (?:\w+ )?(?:potassium|sodium|creatinine|hba1c|a1c|egfr|ldl|cholesterol|bp|blood (?:pressure|sugar)|sugars?|weight"
+    r"|bmi|pulse|ferritin|haemoglobin|hemoglobin) (?:is|was|has|of|went|came)\b"
     r"|\b\d{1,3}[- ]years?[- ]old (?:man|woman|male|female|patient|lady|gentleman|boy|girl)\b|\bmrn\b",
     re.IGNORECASE,
 )
@@ -22,7 +26,7 @@ _ASKING = re.compile(
     r"^\W*(?:(?:please|can you|could you|would you|now|so|ok|hi|hello|hey)\W+)*(?!help\b|save\b|put\b|make\b|let\b)\w+ (?:me|us)"
     r"(?= (?:a|an|the|all|some|your|about|what|how|which|who|why|more|papers|studies|trials|evidence)\b)|"
     r"\b(?:(?:tell|show|give|find|get|send|help|teach|brief|remind|walk"
-    r"|write|draw|make|run|list|compute|calculate|predict|sketch) me(?! (?:to )?(?:lose|quit|stop))|let me (?:know|see)|remind me"
+    r"|call|phone|ring|e-?mail|text|contact|reach|write|draw|make|run|list|compute|calculate|predict|sketch) me(?! (?:to )?(?:lose|quit|stop))|let me (?:know|see)|remind me"
     r"|i (?:want|need|would like|'d like|wish) to (?:know|see|understand|compare|ask|predict|learn|read|plan|describe|find)"
     r"|i(?:'d| would) (?:like|love) (?:to (?:know|see|understand|compare|ask|learn)|a|an|the|some)"
     r"|i (?:plan|design|run|study|manage|model) (?:a|an|the|some|our)\b"
@@ -39,30 +43,45 @@ _ASKING = re.compile(
     r"|what (?:should|must|do|would) i (?:need to |have to )?know|should i know|i (?:should|must|need to|have to) know"
     r"|(?:should|can|could|do|would) i expect|i (?:should|can|could|would|might|may|must) (?:expect|see|assume|plan)"
     r"|what (?:should|can|could|would|do) i (?:expect|ask|see)"
-    r"|my (?:cohort|trial|study|question|patients|population|clinic|practice|model|paper|thesis|region|country|guess|hospital|panel))\b",
+    r"|my (?:[\w-]+ ){0,3}(?:patients|cohort|population|panel)"
+    r"|my (?:trial|study|question|clinic|practice|model|paper|thesis|region|country|guess|hospital))\b",
     re.IGNORECASE,
 )
-_EMERGENCY = re.compile(
-    r"\b(?:overdos\w+|by mistake|too (?:much|many)|accidental\w*|keep vomiting|(?:can'?t|cannot) stop (?:vomiting|throwing up)"
-    r"|double my \w+(?: \w+)? dose|chest pain|passed out|unconscious|collapsed|suicid\w+|kill (?:myself|himself|herself)|swallowed"
-    r"|(?:can'?t|cannot|trouble|difficulty) breath\w*|swollen (?:tongue|throat|lips)|seizure|not waking up|won'?t wake up"
-    r"|want to die|end (?:my|his|her) (?:own )?life|take my own life|poison\w*|hurt(?:ing)? myself|self-?harm\w*"
-    r"|(?:do not|don'?t|didn'?t) want to (?:wake up|live|be alive|be here|go on)|no (?:reason|point) (?:to|in) liv\w+"
-    r"|face (?:is |has |was )?(?:droop|drop|numb)\w*|slurr\w+"
-    r"|(?:can'?t|cannot) (?:speak|talk|see|move)|(?:vomit|cough|throw)\w* (?:up )?blood"
-    r"|(?:took|taken|ate|had) (?:all|the whole|a whole|a handful|\d{2,}|lots|dozens) (?:of )?"
-    r"(?:\w+ ){0,4}(?:tablets|pills|capsules|bottle|packet|pack|medication))\b",
-    re.IGNORECASE,
+_DATE = (
+    r"(?:\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|\d{1,2}(?:st|nd|rd|th)?\s+[A-Z][a-z]{2,8}\.?,?\s+\d{4}"
+    r"|[A-Z][a-z]{2,8}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4})"
 )
-_SOMEBODY = re.compile(
-    r"\b(?:i|i've|i'm|my|me|help|wife|husband|mother|father|mum|mom|dad|son|daughter|he|she)\b", re.IGNORECASE
-)
+_NAME = r"[A-Z][a-z'’-]+(?:\s+[A-Z]\.?)?\s+[A-Z](?:['’][A-Z])?[a-z'’-]+"
 _IDENTIFIERS = (
-    re.compile(r"\b(?:mrn|nhs(?: number)?|ssn|patient (?:id|number))[:#\s]*[\w-]*\d[\w-]*", re.IGNORECASE),
+    re.compile(
+        r"\b(?:mrn|ssn|nhi|(?:patient|hospital|medical record|chart|record|insurance|member|policy)\s+(?:id|number|no\.?|#))"
+        r"(?![a-z])(?:\s+(?:is|was|number|no\.?))?[:#\s]*[\w-]*\d[\w-]*",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\b(?:nhs(?:\s+(?:number|no\.?))?)[:#\s]*\d{3}[\s-]?\d{3}[\s-]?\d{4}\b", re.IGNORECASE),
     re.compile(r"\b\d{3}-\d{2}-\d{4}\b"),
-    re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"),
-    re.compile(r"\b(?:[Mm]rs?|[Mm]s|[Mm]iss|[Dd]r)\.?\s+[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?"),
-    re.compile(r"(?<=\()\s*[A-Z][a-z]+ [A-Z][a-z]+(?=\s*[,)])"),
+    re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\w"),
+    re.compile(
+        r"\b(?:phone|tel(?:ephone)?|mobile|cell|fax|call(?:ed)?(?: (?:him|her|me|them))?(?: (?:on|at))?|reach\w*(?: \w+)? (?:on|at))"
+        r"(?: number)?(?: is)?[:\s]*\+?[(]?\d[\d\s().-]{6,}\d",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"(?<![\w.])(?:\+\d{1,3}[\s.-]?\d[\d\s.-]{7,}\d|\(\d{3,4}\)\s?\d{3}[\s.-]?\d{3,4}|\d{3}[-.]\d{3}[-.]\d{4})\b"
+    ),
+    re.compile(r"(?<![\w.])0\d{3,4}[\s-]\d{3}[\s-]?\d{3,4}\b"),
+    re.compile(rf"\b(?:dob|d\.o\.b\.?|[Dd]ate of birth|[Bb]orn(?: on)?|DOB)(?: is)?[:\s]*{_DATE}"),
+    re.compile(
+        r"\b\d{1,5}[A-Za-z]?\s+(?:[A-Z][a-z'’-]+\s+){1,3}"
+        r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Close|Court|Ct|Boulevard|Blvd|Way|Terrace|Place|Crescent|Square)\b\.?"
+    ),
+    re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b"),
+    re.compile(r"\b(?:[Mm]rs?|[Mm]s|[Mm]iss|[Dd]r|[Pp]rof)\.?\s+[A-Z][a-z'’-]+(?:\s+[A-Z][a-z'’-]+)?"),
+    re.compile(rf"(?<=\()\s*{_NAME}(?=\s*[,)])"),
+    re.compile(
+        rf"(?:(?<=\bpatient )|(?<=\bPatient )|(?<=\bpatient, )|(?<=\bPatient: )|(?<=\bpatient: )|(?<=\bpt )|(?<=\bnamed )"
+        rf"|(?<=\bcalled )|(?<=\bname is )|(?<=\bname: )|(?<=\bName: )){_NAME}"
+    ),
 )
 
 
@@ -194,12 +213,12 @@ def is_about_a_person(text: str) -> bool:
     """True when one person, not a group, is asked about."""
     if _PERSON.search(text) is not None:
         return True
-    return _FIRST_PERSON.search(_ASKING.sub(" ", text)) is not None
+    return _FIRST_PERSON.search(without_asking(text)) is not None
 
 
-def is_emergency(text: str) -> bool:
-    """True when somebody may need help now."""
-    return _EMERGENCY.search(text) is not None and _SOMEBODY.search(_ASKING.sub(" ", text)) is not None
+def without_asking(text: str) -> str:
+    """The text without the 'I' and 'me' of somebody who asks about groups."""
+    return _ASKING.sub(" ", text)
 
 
 def topic_of(text: str, outcomes: list[tuple[int, int]] | None = None) -> Topic | None:
@@ -250,7 +269,10 @@ def without_instructions(text: str) -> tuple[str, bool]:
 
 
 def mask_identifiers(text: str) -> str:
-    """Names after titles, record numbers and addresses are not stored."""
+    """The text without names, record, telephone and insurance numbers, dates of birth and addresses: none is stored.
+
+    By form alone: a name is found after a title, in brackets, or after words such as 'patient' and 'named'.
+    """
     for pattern in _IDENTIFIERS:
         text = pattern.sub("[removed]", text)
     return text

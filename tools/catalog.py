@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.cohort.tool import describe_cohort
+from tools.cost_effectiveness.tool import evaluate_cost_effectiveness
 from tools.literature.tool import search_literature
 from tools.registry import Registry, Tool
 from tools.response.explain_tool import explain_prediction
@@ -12,6 +13,8 @@ from tools.response.ranking_tool import rank_treatments
 from tools.response.responders_tool import find_responders
 from tools.response.stopping_tool import simulate_stopping
 from tools.response.tool import compare_treatments, simulate_treatment_response
+from tools.trial_design.tool import design_trial, design_two_stage_trial, simulate_enrichment_trial
+from tools.uptake.tool import forecast_uptake
 from tools.voice.focus_group_tool import focus_group
 from tools.voice.interview_tool import interview
 
@@ -30,6 +33,11 @@ def build_registry() -> Registry:
         search_literature,
         interview,
         focus_group,
+        evaluate_cost_effectiveness,
+        forecast_uptake,
+        design_trial,
+        design_two_stage_trial,
+        simulate_enrichment_trial,
     )
     for declared in tools:
         registry.add(declared)

@@ -206,6 +206,42 @@ def test_an_instruction_is_no_question(shipped: KnowledgeBase, library: PersonaL
     assert any("instruction" in note for note in other.corrected)
 
 
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("NHS number 943 476 5919, dob 12/03/1957, metformin", ("5919", "1957")),
+        ("Patient Maria Lopez, born 4 May 1960, lives at 14 High Street, SW1A 1AA", ("Lopez", "1960", "High", "1AA")),
+        ("my patient John O'Neil takes metformin", ("John", "Neil")),
+        ("call her on 07700 900123 about metformin", ("900123",)),
+        ("tel: (555) 123-4567 semaglutide", ("4567",)),
+        ("reach me at +44 7911 123456", ("123456",)),
+        ("hospital number 8A77-22 on metformin", ("8A77",)),
+        ("a man named Peter Brown on insulin", ("Peter", "Brown")),
+    ],
+)
+def test_personal_details_are_masked(text, secrets) -> None:
+    masked = mask_identifiers(text)
+    for secret in secrets:
+        assert secret not in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do adults react to mRNA-1273 in 2021?",
+        "the NHS 2023 price of 1000 units",
+        "blood pressure 140 150 1600 in adults called at random",
+        "patients with Type 2 Diabetes on 2000 mg",
+        "phone coaching for 12 weeks in 300 people",
+        "trial NCT01720446 of 3297 patients, PMID 27633186",
+        "record numbers of patients: 300",
+        "adults born after 1957 with HbA1c 7.5 %",
+    ],
+)
+def test_nothing_else_is_masked(text) -> None:
+    assert mask_identifiers(text) == text
+
+
 def test_identifiers_are_not_stored() -> None:
     masked = mask_identifiers("Mr John Smith (MRN 443322, john@x.org, 123-45-6789) on Ozempic")
     for secret in ("Smith", "443322", "john@x.org", "123-45-6789"):

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge.errors import ImpossibleDose, InvalidInput
-from knowledge.schemas import Drug
+from knowledge.schemas import Drug, EvidenceView
 from tools.response.doses import DoseRange, check_dose, convert_dose
+from tools.response.engine import engine_for
 
 WEEKLY = Drug(name="semaglutide", drug_class="GLP-1 RA", dose_unit="mg", frequency="once weekly", max_dose=2.4)
 DAILY = Drug(name="metformin", drug_class="biguanide", dose_unit="mg", frequency="twice daily")
@@ -77,3 +78,26 @@ def test_without_evidence_the_vocabulary_still_limits() -> None:
     with pytest.raises(ImpossibleDose, match=r"at most 2\.4 mg"):
         check_dose(WEEKLY, 10.0, "mg", "", None)
     assert check_dose(WEEKLY, 1.0, "", "", None) == pytest.approx(1.0)
+
+
+def test_a_dose_that_nothing_can_check_is_not_used(shipped) -> None:
+    engine = engine_for(shipped, EvidenceView())
+    asked = engine.treatment("lisinopril", 2000, "mg")
+    assert asked.dose is None
+    assert asked.label == "lisinopril"
+    assert any("2000 mg" in warning and "not used" in warning for warning in asked.warnings)
+    with pytest.raises(ImpossibleDose):
+        engine.treatment("lisinopril", -1, "mg")
+
+
+def test_no_highest_dose_lies_below_a_studied_one(shipped) -> None:
+    """As far as both are doses at the drug's usual frequency, which conversion takes care of."""
+    beyond = []
+    for arm in shipped.arms.arms:
+        drug = shipped.vocabulary.drugs.get(arm.intervention)
+        if drug is None or drug.max_dose is None or arm.dose is None:
+            continue
+        given = convert_dose(arm.dose, arm.dose_unit or drug.dose_unit, arm.frequency or "", drug)
+        if given is not None and given > drug.max_dose * (1 + 1e-6):
+            beyond.append(f"{drug.name} {given:g} > {drug.max_dose:g}: {arm.trial}")
+    assert not beyond

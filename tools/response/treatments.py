@@ -84,6 +84,12 @@ def check_treatment(
     asked = read_schedule(frequency) or drug.frequency
     schedule = check_schedule(drug, dose, unit or drug.dose_unit, asked, schedules)
     amount = check_dose(drug, dose, unit, asked, studied)
+    if studied is None and drug.max_dose is None:
+        warning = (
+            f"The dose asked for ({dose:g} {unit or drug.dose_unit}) is not used: no trial in this evidence base states a "
+            f"dose of {drug.name}, so it can be neither checked nor told apart; the prediction is for its usual doses."
+        )
+        return Treatment(drug.name, drug.name, drug.drug_class, None, 1.0, warnings=(warning,))
     ratio = amount / studied.reference if studied is not None else 1.0
     if schedule == asked or FREQUENCIES.get(schedule) == FREQUENCIES.get(asked, -1.0):
         label = _label(drug.name, dose, unit or drug.dose_unit, schedule)

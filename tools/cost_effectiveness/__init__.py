@@ -1,0 +1,1 @@
+"""Cost-effectiveness: models of cost and effect, and the decision that follows from them."""

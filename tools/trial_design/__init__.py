@@ -1,0 +1,1 @@
+"""Trial design: sample size, power, interim looks, two-stage and enrichment designs, external controls, assurance."""

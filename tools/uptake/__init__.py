@@ -1,0 +1,1 @@
+"""Market access: who is covered, who starts, who stays on, and what people choose."""
