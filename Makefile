@@ -49,7 +49,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' >&2
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,inspect]' >&2
 	@touch $@
 
 clean:

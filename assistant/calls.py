@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,10 @@ MOST_COMPARED = 5
 WEEKS_OFF = 52.0  # what StoppingInput takes when nothing is said
 MOST_RANKED = 40  # of these two the tool's own limits, see RankInput
 MOST_RANKED_ENDPOINTS = 6
+
+
+_TRIAL_NAME = re.compile(r"(?=.*[A-Z]{3})[A-Z0-9][\w-]*(?: (?:[A-Z0-9][\w-]*))*")
+_INSIDE = re.compile(r"\w")
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,26 @@ def most_studied(knowledge: KnowledgeBase, area: str, many: int) -> list[str]:
     counted = Counter(
         arm.intervention for arm in knowledge.arms.arms if not arm.arm_role.is_control and arm.area == area
     )
+    return [name for name, _ in counted.most_common(many)]
+
+
+def trials_named(knowledge: KnowledgeBase, text: str) -> tuple[str, ...]:
+    """Trials of the evidence base that a text names as they are written ('STEP UP' is one, 'step up the dose' is not)."""
+    found: dict[str, int] = {}
+    for trial in {arm.trial for arm in knowledge.arms.arms}:
+        name = trial.partition(" (")[0]
+        if not _TRIAL_NAME.fullmatch(name):
+            continue  # 'Bunck 2009 exenatide' is a description
+        place = text.find(name)
+        if place >= 0 and not _INSIDE.search(text[max(0, place - 1) : place] + text[place + len(name) :][:1]):
+            found[trial] = place
+    longest = [one for one in found if not any(one != other and other.startswith(one + " ") for other in found)]
+    return tuple(sorted(longest, key=lambda trial: (found[trial], trial)))
+
+
+def reported(knowledge: KnowledgeBase, drugs: Sequence[str], many: int) -> list[str]:
+    """The outcomes of which trials of the drugs have the most figures."""
+    counted = Counter(arm.endpoint for arm in _arms_of(knowledge, drugs))
     return [name for name, _ in counted.most_common(many)]
 
 

@@ -48,6 +48,24 @@ _ADDS_TO_COHORT = re.compile(
     r"|\b(?:only|just|solely|exclusively|limit(?:ed)?(?: it)? to|restrict(?:ed)?(?: it)? to)\b",
     re.IGNORECASE,
 )
+# 'Add dulaglutide and rank the three': what was named before is meant as well.
+_JOINS_THEM = re.compile(
+    r"\b(?:add|adding|include|including|also|too|as well|on top|throw in|put in|the (?:three|four|five|lot)|all (?:three|four|five|of them)"
+    r"|(?:among|of) (?:them|these|those))\b",
+    re.IGNORECASE,
+)
+# 'Only those on metformin': which of them, and not what they are given.
+_SAYS_WHAT_THEY_HAVE = re.compile(
+    r"\b(?:only|just|limited to|restricted to|if they(?: are|'re)?) (?:(?:those|them|the ones|people|patients|adults|who are) )?"
+    r"(?:already )?(?:on|taking|using)\b|\balready (?:on|taking|using)\b",
+    re.IGNORECASE,
+)
+# 'In pounds?': every answer tells a change in both units in use, so that the same answer is the right one.
+_OTHER_UNIT = re.compile(
+    r"\b(?:in|into|to|as)\s+(?:mmol/mol|mmol/l|mg/dl|pounds?|lbs?|kgs?|kilos?|kilograms?|stones?|percent|per cent|percentage points|%)"
+    r"(?!\w)",
+    re.IGNORECASE,
+)
 _REPEATS = re.compile(r"\b(?:again|repeat|re-?run|same|once more)\b", re.IGNORECASE)
 _LONGEST_ECHO = 80  # characters of a follow-up that are repeated when it is asked back
 _SHORT = 12  # words: a longer question says what it means
@@ -81,7 +99,8 @@ def follow(asked: Understanding, before: Understanding, library: PersonaLibrary)
             merged, topic=STOPPING, endpoints=tuple(e for e in merged.endpoints if e not in STOPPED_ENDPOINTS)
         )
     if merged.treatments or merged.intent is Intent.RANK:
-        merged = replace(merged, endpoints=merged.endpoints or before.endpoints)
+        if not merged.unknown_outcomes:  # another outcome was named: the one before is no answer to it
+            merged = replace(merged, endpoints=merged.endpoints or before.endpoints)
         if merged.topic is STOPPING:
             merged = replace(merged, weeks_on=before.horizon_weeks)
         else:
@@ -93,7 +112,8 @@ def follow(asked: Understanding, before: Understanding, library: PersonaLibrary)
         read = replace(read, intent=before.intent if same or before.intent is not Intent.COMPARE else read.intent)
         if before.intent is Intent.NOT_PREDICTED:
             read = replace(read, topic=before.topic)
-    if read.active and _says_nothing_new(read, before) and not _REPEATS.search(asked.text):
+    same_again = _REPEATS.search(asked.text) or _OTHER_UNIT.search(asked.text)
+    if read.active and _says_nothing_new(read, before) and not same_again:
         return replace(read, ask=f"What is to change with “{asked.text.strip()[:_LONGEST_ECHO]}”?")
     return read
 
@@ -102,7 +122,17 @@ def _says_nothing_new(read: Understanding, before: Understanding) -> bool:
     """Nothing of the follow-up was understood: the same answer once more would pass over what it said."""
     return all(
         getattr(read, slot) == getattr(before, slot)
-        for slot in ("intent", "cohort", "treatments", "endpoints", "horizon_weeks", "weeks_on", "estimand", "ask")
+        for slot in (
+            "intent",
+            "cohort",
+            "treatments",
+            "endpoints",
+            "horizon_weeks",
+            "weeks_on",
+            "estimand",
+            "unknown_outcomes",
+            "ask",
+        )
     )
 
 
@@ -185,8 +215,24 @@ def narrowed(before: CohortSpec, asked: CohortSpec, text: str, library: PersonaL
             return found
         return _limited(persona.id, (*kept, *asked.restrictions), asked, library)
     if isinstance(error, CohortNotCovered | EmptyCohort):
-        raise error
+        part = _part_of(before, fragment, library)
+        if part is None:
+            raise error
+        return part
     return asked
+
+
+def _part_of(before: CohortSpec, fragment: str, library: PersonaLibrary) -> CohortSpec | None:
+    """'Those without diabetes' after 'adults with obesity and type 2 diabetes': adults with obesity, and without it."""
+    who, having, illnesses = before.label.partition(" with ")
+    for illness in illnesses.partition(", limited to")[0].split(" and ") if having else ():
+        try:
+            found = resolve_cohort(f"{who} with {illness} and {fragment}", library)
+        except CohortTwinError:
+            continue
+        if found is not None and found.persona_id and not _is_general(found, library) and not found.not_understood:
+            return found
+    return None
 
 
 def _limits(before: CohortSpec, restrictions: Sequence[Restriction], asked: CohortSpec) -> dict[str, object]:
@@ -219,18 +265,28 @@ def _with_treatments(asked: Understanding, before: Understanding, taken: list[st
         return asked
     if not asked.active and says("describe", asked.text):
         return asked
-    if asked.intent is Intent.RANK and not _POINTS_BACK.search(asked.text):
+    joins = bool(asked.active) and _JOINS_THEM.search(asked.text) is not None
+    if asked.intent is Intent.RANK and not joins and not _POINTS_BACK.search(asked.text):
         return asked
     if asked.active:
         if before.active and _VERSUS_BEFORE.search(asked.text) and len(asked.active) == 1:
             taken.append(f"compared with {before.active[0].label}")
             return replace(asked, treatments=(before.active[0], *asked.active))
+        if before.active and _SAYS_WHAT_THEY_HAVE.search(asked.text) and all(one.dose is None for one in asked.active):
+            taken.append(f"treatment: {' versus '.join(one.label for one in before.active)}")
+            return replace(asked, treatments=before.treatments, background=(*before.background, *asked.active))
+        several = before.intent in (Intent.COMPARE, Intent.RANK) or asked.intent is Intent.RANK
+        if before.active and several and joins:
+            earlier = tuple(one for one in before.active if one.name not in {named.name for named in asked.active})
+            taken.append(f"beside {' and '.join(one.label for one in earlier)}")
+            return replace(asked, treatments=(*earlier, *asked.treatments))
         return asked
     if asked.names_class or not before.active:
         return asked
     changed, ask = _changed_doses(asked.text, before.active)
     taken.append(f"treatment: {' versus '.join(one.label for one in changed)}")
-    return replace(asked, treatments=tuple(changed), background=before.background, ask=ask)
+    # 'And on placebo?' asks for the other arm of the same prediction.
+    return replace(asked, treatments=(*changed, *asked.treatments), background=before.background, ask=ask)
 
 
 def _changed_doses(text: str, treatments: Sequence[Treatment]) -> tuple[list[Treatment], str]:

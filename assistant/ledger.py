@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +20,7 @@ from typing import Any
 
 from assistant.schemas import RunSummary
 from assistant.sqlite_files import connection_to
-from knowledge.errors import InvalidInput, LedgerTampered, UnknownRun
+from knowledge.errors import InvalidInput, LedgerTampered, StoreError, UnknownRun
 
 GENESIS = "0" * 64
 EXPORT_FORMAT = "cohort-ledger-1"
@@ -51,9 +53,24 @@ class LedgerRow:
     hash: str
 
 
+@dataclass
+class _Pending:
+    """A run that waits to be written; it has a hash once it is."""
+
+    run_id: str
+    stamp: str
+    text: str
+    hash: str = ""
+
+
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: the same value always gives the same text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def joined(fields: Mapping[str, str]) -> str:
+    """Canonical JSON of an object whose values are canonical JSON already."""
+    return "{" + ",".join(f"{canonical(key)}:{fields[key]}" for key in sorted(fields)) + "}"
 
 
 def row_hash(previous: str, run_id: str, created: str, body: str) -> str:
@@ -66,9 +83,17 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._held: sqlite3.Connection | None = None
+        self._pending: deque[_Pending] = deque()
+        self._writing = threading.Lock()  # SQLite lets writers try again and again, and the unlucky wait for seconds
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as connection:
             connection.executescript(_SCHEMA)
+
+    def stay_open(self) -> None:
+        """Hold the file open as long as this object lives: else SQLite tidies up whenever a connection is the last."""
+        self._held = sqlite3.connect(self._path, check_same_thread=False)
+        self._held.execute("SELECT rows FROM head").fetchall()
 
     def _connect(self) -> AbstractContextManager[sqlite3.Connection]:
         return connection_to(
@@ -77,18 +102,44 @@ class Ledger:
 
     def append(self, run_id: str, created: datetime, body: dict[str, Any]) -> str:
         """Add a run and return its hash."""
-        text = canonical(body)
-        stamp = created.astimezone(UTC).isoformat()
+        return self.append_text(run_id, created, canonical(body))
+
+    def append_text(self, run_id: str, created: datetime, text: str) -> str:
+        """As `append`, of a body that is canonical JSON already."""
+        mine = _Pending(run_id, created.astimezone(UTC).isoformat(), text)
+        self._pending.append(mine)
+        # Whoever gets to write writes for all who wait: one transaction, and one wait for the disk, for many runs.
+        with self._writing:
+            if mine.hash:
+                return mine.hash
+            batch: list[_Pending] = []
+            while self._pending:
+                batch.append(self._pending.popleft())
+            try:
+                self._write(batch)
+            except StoreError:
+                # Nothing was written. Each tries by itself, so that what is wrong with one stays its own.
+                self._pending.extend(one for one in batch if one is not mine)
+                self._write([mine])
+        return mine.hash
+
+    def _write(self, batch: list[_Pending]) -> None:
+        """Write these runs, all or none."""
+        digests: list[str] = []
         with self._connect() as connection:
             connection.execute("BEGIN IMMEDIATE")
             rows, previous = self._head(connection)
-            digest = row_hash(previous, run_id, stamp, text)
-            connection.execute(
-                "INSERT INTO runs (seq, run_id, created, body, previous, hash) VALUES (?,?,?,?,?,?)",
-                (rows + 1, run_id, stamp, text, previous, digest),
-            )
-            connection.execute("INSERT OR REPLACE INTO head (one, rows, hash) VALUES (1, ?, ?)", (rows + 1, digest))
-        return digest
+            for number, one in enumerate(batch, start=rows + 1):
+                digests.append(row_hash(previous, one.run_id, one.stamp, one.text))
+                connection.execute(
+                    "INSERT INTO runs (seq, run_id, created, body, previous, hash) VALUES (?,?,?,?,?,?)",
+                    (number, one.run_id, one.stamp, one.text, previous, digests[-1]),
+                )
+                previous = digests[-1]
+            head = (rows + len(batch), previous)
+            connection.execute("INSERT OR REPLACE INTO head (one, rows, hash) VALUES (1, ?, ?)", head)
+        for one, digest in zip(batch, digests, strict=True):
+            one.hash = digest
 
     @staticmethod
     def _head(connection: sqlite3.Connection) -> tuple[int, str]:
@@ -133,26 +184,26 @@ class Ledger:
         row = self.get(run_id)
         return {"run_id": row.run_id, "created": row.created.isoformat(), "hash": row.hash, **row.body}
 
-    def recent(self, limit: int = 20) -> list[RunSummary]:
-        """The newest runs first."""
+    def recent(self, limit: int = 20, *, before: str = "") -> list[RunSummary]:
+        """The newest runs first; only those before the run `before`, when given (none, when there is no such run)."""
         with self._connect() as connection:
             rows = connection.execute(
-                "SELECT run_id, created, body FROM runs ORDER BY seq DESC LIMIT ?", (limit,)
+                "SELECT run_id, created, body ->> '$.answer.question', body ->> '$.answer.status',"
+                " body ->> '$.answer.headline', body ->> '$.answer.model' FROM runs"
+                " WHERE ?2 = '' OR seq < (SELECT seq FROM runs WHERE run_id = ?2) ORDER BY seq DESC LIMIT ?1",
+                (limit, before),
             ).fetchall()
-        summaries = []
-        for run_id, created, body in rows:
-            answer = json.loads(body)["answer"]
-            summaries.append(
-                RunSummary(
-                    run_id=run_id,
-                    created=datetime.fromisoformat(created),
-                    question=answer["question"],
-                    status=answer["status"],
-                    headline=answer["headline"],
-                    model=answer["model"],
-                )
+        return [
+            RunSummary(
+                run_id=run_id,
+                created=datetime.fromisoformat(created),
+                question=question,
+                status=status,
+                headline=headline,
+                model=model,
             )
-        return summaries
+            for run_id, created, question, status, headline, model in rows
+        ]
 
     def head(self) -> str:
         """The newest hash: it stands for every run so far. Kept elsewhere, it proves an export whole."""

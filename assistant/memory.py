@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = "This question was interrupted before it was answered."
 UNANSWERED = "No answer was written."
+NOT_REPEATED = "(What was answered is not repeated here.)"
 
 
 @dataclass
@@ -240,6 +241,17 @@ def plain_turn(messages: Sequence[AnyMessage], text: str, number: int, question:
             )
         plain += [{"role": "assistant", "content": str(message.text), "calls": calls}, *replies]
     return [*plain, {"role": "assistant", "content": text}]
+
+
+def told_before(earlier: Sequence[str]) -> list[AnyMessage]:
+    """Earlier questions that no conversation keeps, as messages; what was answered to them is not taken on trust."""
+    return revive(
+        [
+            message
+            for number, text in enumerate(earlier, start=1)
+            for message in plain_turn([], NOT_REPEATED, number, text)
+        ]
+    )
 
 
 def revive(plain: Sequence[Message]) -> list[AnyMessage]:

@@ -64,6 +64,9 @@ _VACCINE_OUTCOME = re.compile(
     r"(?:infections?|disease|illness|pneumonia)\b",
     re.IGNORECASE,
 )
+# Babies are known here as those whom a tuberculosis vaccine is given to; another medicine is no question about them.
+_TB_INFANTS = "infants_tb_endemic"
+_TUBERCULOSIS = re.compile(r"\b(?:tb|tuberculosis|endemic|bcg)\b", re.IGNORECASE)
 # A limit with a number that nobody placed: 'being over 65'.
 _LIMIT = re.compile(
     r"(?:\b(?:over|under|above|below|older than|younger than|more than|less than|at least|at most)|[<>≥≤]=?)\s*\d+(?:[.,]\d+)?"
@@ -106,6 +109,17 @@ def read_people(text: str, mentions: Sequence[Mention], vocabulary: Vocabulary, 
         cohort = resolve_cohort(about, library)
     except (CohortNotCovered, EmptyCohort, InvalidInput) as error:
         return People(None, error, bare, spans)
+    if (
+        cohort is not None
+        and cohort.persona_id == _TB_INFANTS
+        and mentions
+        and not (vaccine or _TUBERCULOSIS.search(text))
+    ):
+        fault = CohortNotCovered(
+            "Infants are covered only as those whom vaccines against tuberculosis are given to.",
+            "Ask about BCG in infants in TB-endemic countries, or about another cohort.",
+        )
+        return People(None, fault, bare, spans)
     cohort, told = _implied(cohort, about, vaccine, library)
     if cohort is not None:
         cohort = _with_limits(cohort, about, spans)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from knowledge.errors import InvalidInput
+from assistant.schemas import PersonaNode
+from knowledge.errors import CohortNotCovered, InvalidInput
 from personas.updating.layered import OVERLAY, LayeredLibrary
 
 if TYPE_CHECKING:
@@ -23,12 +26,25 @@ if TYPE_CHECKING:
     )
     from knowledge.base import KnowledgeBase
     from knowledge.embedding import Embedder
+    from personas.library import PersonaLibrary
+    from personas.schemas import CohortSpec
     from personas.updating.learner import Learner
 
 
 def open_library(data_dir: Path) -> LayeredLibrary:
     """The shipped archetypes under what the user of this data directory has imported and learned."""
     return LayeredLibrary(data_dir / OVERLAY)
+
+
+def persona_tree(library: PersonaLibrary) -> list[PersonaNode]:
+    """The archetypes as a tree."""
+
+    def branch(persona_id: str) -> PersonaNode:
+        children = tuple(branch(child) for child in library.children(persona_id))
+        persona = library.get(persona_id)
+        return PersonaNode(id=persona_id, name=persona.name, assumed_share=persona.assumed_share, children=children)
+
+    return [branch(persona_id) for persona_id in library.ids() if library.get(persona_id).parent is None]
 
 
 class PersonaBank:
@@ -38,10 +54,20 @@ class PersonaBank:
     ----------
     library : the one the assistant asks, so that what is learned or imported is used at once.
     embedder : name of the embedding model, empty for the packaged one.
+    open_embedder : gives the model where it is open already; else the data directory's own is opened for each search.
     """
 
-    def __init__(self, data_dir: Path, library: LayeredLibrary, knowledge: KnowledgeBase, embedder: str = "") -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        library: LayeredLibrary,
+        knowledge: KnowledgeBase,
+        embedder: str = "",
+        open_embedder: Callable[[], Embedder] | None = None,
+    ) -> None:
         self.data_dir = data_dir
+        self._open_embedder = open_embedder
+        self.changing = threading.RLock()  # held by whoever looks at an archetype and then changes it
         self.library = library
         self.knowledge = knowledge
         self.embedder = embedder
@@ -77,6 +103,8 @@ class PersonaBank:
         def open_it() -> Embedder:
             from knowledge.embedding import open_embedder
 
+            if self._open_embedder is not None:
+                return self._open_embedder()
             return open_embedder(self.data_dir / "models", self.embedder)
 
         opened = None if words else open_it
@@ -153,6 +181,23 @@ class PersonaBank:
         from personas.bank.files import import_archetype
 
         return import_archetype(file, self.library, self.knowledge.sources, replace=replace, dry_run=dry_run)
+
+    def remove(self, persona_id: str, *, dry_run: bool = False) -> None:
+        """Take an imported archetype out; see `personas.bank.removing.remove_archetype`."""
+        from personas.bank.removing import remove_archetype
+
+        remove_archetype(persona_id, self.library, dry_run=dry_run)
+
+    def resolve(self, text: str) -> CohortSpec:
+        """The cohort that words describe (CohortNotCovered, EmptyCohort, InvalidInput)."""
+        from personas.resolve import resolve_cohort
+
+        found = resolve_cohort(text, self.library)
+        if found is None:
+            raise CohortNotCovered(
+                f"Nobody is described by '{text.strip()[:80]}'.", "For example: women over 65 with type 2 diabetes."
+            )
+        return found
 
     @staticmethod
     def schema() -> dict[str, Any]:

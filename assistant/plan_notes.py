@@ -36,6 +36,7 @@ def reading_notes(asked: Understanding, named: Sequence[Treatment], weeks: float
         why = ", the follow-up that most of the trials behind it have" if trials > 1 else ""
         notes.append(f"no horizon was given: {language.weeks(weeks)} assumed{why}")
     notes += [f"'{name}' is not known and was left out" for name in asked.unknown_drugs]
+    notes += [f"“{name}” is no outcome that is known here and was left out" for name in asked.unknown_outcomes]
     if asked.titration.told and asked.intent is Intent.RESPOND:
         notes.append(asked.titration.told)
     if asked.estimand is not None and asked.intent is not Intent.RESPOND:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rapidfuzz import fuzz, process
@@ -67,13 +67,18 @@ def draft_plan(
         return _voice(asked)
     if asked.unknown_drugs and not asked.active:
         return _unknown_drug(asked, knowledge)
-    if intent is Intent.LITERATURE:
-        return _search(asked)
+    trials = calls.trials_named(knowledge, asked.text)
+    if intent is Intent.LITERATURE or (trials and (intent is Intent.UNCLEAR or asked.cohort is None)):
+        return _search(replace(asked, intent=Intent.LITERATURE), trials)
     if intent is Intent.NOT_PREDICTED or (intent is Intent.STOP and calls.STOP not in tools):
         return _not_predicted(asked)
     if asked.cohort_fault is not None:
         return _cohort_not_covered(asked)
     cohort = asked.cohort
+    if cohort is not None and asked.active and asked.ask:
+        return _one_question(asked, cohort)
+    if cohort is not None and asked.unknown_outcomes and not asked.endpoints and intent is not Intent.DESCRIBE:
+        return _unknown_outcome(asked, cohort, knowledge)
     if intent is Intent.RANK and calls.RANK in tools:
         return (
             _which_people(asked, knowledge, personas)
@@ -86,8 +91,6 @@ def draft_plan(
         return _which_cohort(asked, knowledge, personas)
     if intent is Intent.DESCRIBE:
         return _describe(asked, cohort)
-    if asked.ask:
-        return _one_question(asked, cohort)
     return _predict(asked, cohort, knowledge, personas)
 
 
@@ -106,7 +109,9 @@ def _emergency(asked: Understanding) -> Draft:
     reply = (
         "## Get help now\n\n"
         "This may be an emergency. Call your local emergency number or poison centre, or go to the nearest emergency "
-        "department. Cohort Twin speaks about groups of people and cannot help one person.\n\n"
+        "department. Cohort Twin speaks about groups of people and cannot help one person, and it tells nobody which dose "
+        "harms. If you or somebody else may be thinking of suicide or self-harm, stay with them and call the emergency "
+        "number or a crisis line now; talking about it helps.\n\n"
         "### Please do not wait for an answer here\n\nTake the medicine's packaging with you."
     )
     return Draft(Plan(population=""), asked, reply=reply, status=Status.REDIRECTED)
@@ -213,6 +218,26 @@ def _unknown_drug(asked: Understanding, knowledge: KnowledgeBase) -> Draft:
     return Draft(Plan(population="", interventions=(name,)), asked, reply=reply, status=Status.NOT_COVERED)
 
 
+def _unknown_outcome(asked: Understanding, cohort: CohortSpec, knowledge: KnowledgeBase) -> Draft:
+    """An outcome that no trial here reports: said so, and no other is predicted in its place."""
+    named = language.joined([f"“{name}”" for name in asked.unknown_outcomes])
+    drugs = list(dict.fromkeys(treatment.name for treatment in asked.active))
+    labels = dict.fromkeys(knowledge.vocabulary.endpoint(name).label for name in calls.reported(knowledge, drugs, 6))
+    whose = f" of {language.joined(drugs)}" if drugs else ""
+    known = f"Trials{whose} report {language.joined(list(labels), 'and')}. " if labels else ""
+    example = f"How would {_lower(cohort.label)} react to {asked.active[0].label}?" if drugs else EXAMPLE
+    reply = (
+        f"## No trial here reports {named}\n\n"
+        f"The question asks for {named}, which is no outcome that is known here, so nothing is predicted and no other "
+        f"outcome is put in its place.\n\n### What could be asked instead\n\n{known}The outcomes are listed by "
+        f"`cohort index`. For example: “{example}”"
+    )
+    plan = Plan(
+        population=cohort.label, persona_id=cohort.persona_id, interventions=tuple(t.label for t in asked.active)
+    )
+    return Draft(plan, asked, reply=reply, status=Status.NOT_COVERED)
+
+
 def _cohort_not_covered(asked: Understanding) -> Draft:
     fault = asked.cohort_fault
     assert fault is not None
@@ -251,15 +276,15 @@ def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _search(asked: Understanding) -> Draft:
+def _search(asked: Understanding, trials: Sequence[str] = ()) -> Draft:
+    # The person's own words: drugs, outcomes and people alone leave out what is asked of them.
+    query = asked.text.strip()[:LONGEST_QUERY]
     drugs = [treatment.name for treatment in asked.active]
-    query = " ".join([*drugs, *(endpoint.replace("_", " ") for endpoint in asked.endpoints)])
-    if asked.cohort is not None:
-        query = f"{query} {asked.cohort.label or asked.cohort.persona_id}".strip()
-    query = query or asked.text.strip()[:LONGEST_QUERY]  # nothing that is known was named: the person's own words
+    if trials:  # the trial's own report says it best, whatever drugs its passages are filed under
+        query, drugs = f"{' '.join(trials)}: {query}"[:LONGEST_QUERY], []
     plan = Plan(
         population=asked.cohort.label if asked.cohort else "",
-        interventions=tuple(drugs),
+        interventions=tuple(treatment.name for treatment in asked.active),
         steps=("search the literature",),
     )
     return Draft(plan, asked, calls=(Call("search_literature", {"query": query, "drugs": drugs, "k": 6}),))

@@ -5,31 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from assistant.roles import CONTROLS, Role, role_of
+from knowledge.schemas import Drug
 from knowledge.vocabulary import Mention, Vocabulary
 
 WEEKS_PER_YEAR = 52.0
 WEEKS_PER = {"d": 1 / 7, "w": 1.0, "m": WEEKS_PER_YEAR / 12, "y": WEEKS_PER_YEAR}
 
 NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?"
-_FREQUENCY = (
+FREQUENCY = (
     r"(?P<frequency>every\s+(?:\w+\s+)?(?:days?|weeks?|months?)|(?:once|twice|two times|three times)[- ]?(?:a |per )?"
     r"(?:week|weekly|day|daily|month|monthly)|weekly|daily|monthly|(?:a|per|each|/)\s?(?:week|wk|day|d|month)|qd|od|bd|bid|tid|qw|q\d{1,2}w)"
 )
 _DOSE = re.compile(
     rf"(?P<sign>(?<!\w)[-−])?(?P<value>{NUMBER})\s*"
     r"(?P<unit>mg/kg|mg/m2|mg|milligrams?|mcg|µg|μg|ug|micrograms?|g|grams?|iu|u|units?)\b"
-    rf"(?:\s*{_FREQUENCY})?",
+    rf"(?:\s*{FREQUENCY})?",
     re.IGNORECASE,
 )
 # 'Crestor 20': a number right behind a drug, with nothing behind it that it could count, is in the drug's usual unit.
 _BARE_DOSE = re.compile(
     rf"\s+(?P<value>{NUMBER})(?![\w%/:.-])(?!\s*(?:%|-|–|to\b|weeks?|wks?|months?|mos?|years?|yrs?|days?|times|x\b|people|patients"
-    r"|adults|men|women|points?|pounds?|lbs?|kg|kilos?|tablets?|pills?|trials?|mmol|pens?|hours?|of\b))",
+    r"|adults|men|women|points?|pounds?|lbs?|kg|kilos?|tablets?|pills?|trials?|mmol|pens?|hours?|of\b|ml\b|millilit|cc\b|lit(?:re|er)s?\b|l\b|tons?\b|tonnes?\b|ounces?\b|oz\b|stone\b))",
     re.IGNORECASE,
 )
-_SCHEDULE_BEHIND = re.compile(rf"\s*{_FREQUENCY}", re.IGNORECASE)
+_SCHEDULE_BEHIND = re.compile(rf"\s*{FREQUENCY}", re.IGNORECASE)
 _UNITS = {
     "milligram": "mg", "milligrams": "mg", "mg": "mg", "mcg": "ug", "µg": "ug", "μg": "ug", "ug": "ug",
     "microgram": "ug", "micrograms": "ug", "g": "g", "gram": "g", "grams": "g",
@@ -42,7 +43,7 @@ _AND_A_HALF = re.compile(r"\s+and\s+a\s+half$")
 _HORIZON = re.compile(
     rf"(?:(?P<lead>over|after|for|at|in|within|through|by|during)\s+(?:the\s+)?(?:(?:next|first|about|around|roughly|some)\s+)*)?"
     rf"(?<![a-z])(?P<value>{NUMBER}|half a|half|(?:{'|'.join(COUNTED)})(?:\s+and\s+a\s+half)?|a|an)[\s-]?"
-    r"(?P<unit>days?|weeks?|wks?|w(?!/)|months?|mos?|mths?|years?|yrs?)\b(?!\s*(?:old|of age|-old))",
+    r"(?P<unit>days?|weeks?|wks?|w(?!/)|months?|mos?|mths?|years?|yrs?)\b(?!\s*(?:old|of age|-old|point|rolling))",
     re.IGNORECASE,
 )
 _WORDS = {"a": 1.0, "an": 1.0, "half a": 0.5, "half": 0.5, **COUNTED}
@@ -82,39 +83,15 @@ _TITRATION = re.compile(
     r"|(?:go|goes|going|work|working|build|building|moving|move) up)\b|→|->",
     re.IGNORECASE,
 )
-_BACKGROUND_BEFORE = re.compile(
-    r"(?:\b(?:already\s+)?(?:on|taking|using|receiving)|\bbackground(?:\s+of)?|\btolerate|\bintoleran(?:t|ce)\s+(?:of|to)"
-    r"|\bfail(?:ed|ing|ure)(?:\s+(?:of|on))?|\bdespite|\bcontrolled\s+(?:on|with|by)"
-    r"|\b(?:response|(?:inadequately|poorly|not|non|insufficiently)[- ]respon(?:d|ding|ders?)) to"
-    r"|\b(?:refractory|resistant|naive|intolerant) (?:to|of)"
-    r"|\badd(?:ed|ing|s)?\s+[\w/-]+(?:\s+\d[\d.,]*\s?\w+)?\s+(?:on\s+)?to"
-    r"|\badd(?:ed|ing|-on|\s+on)?\s+to|\bin addition to|\bon top of|\bswitch\w*\s+from)\s+"
-    r"(?:(?:their|stable|maximum|maximal|high-dose|low-dose|current|a|the|only)\s+)*$",
+# 'A 8 mg plus B': where only A has a dose, B is what it is given with.
+_GIVEN_WITH = re.compile(
+    r"\s*[,(]?\s*(?:plus|\+|with|combined with|in combination with|together with|along with|alongside|on top of)\s+"
+    r"(?:(?:a|the|their|stable|background|concomitant|standard|usual|conventional|oral|weekly|platinum|platinum-based)\s+)*",
     re.IGNORECASE,
 )
-# 'Metformin failures', 'methotrexate-experienced people': the drug says who they are.
-_BACKGROUND_BEHIND = re.compile(
-    r"[\s-]*(?:failures?|failed|fail(?:s|ing)?|users?|takers?|non-?responders?|inadequate[- ]responders?|experienced|refractory"
-    r"|naive|pre-?treated|background|intolerant|intolerance)\b",
-    re.IGNORECASE,
-)
-_ADDED_BEFORE = re.compile(
-    r"\b(?:adding|add|switch\w*(?:\s+\w+){0,3}\s+to|starting|start)\s+(?:on\s+)?$", re.IGNORECASE
-)
-_STOPPED_BEFORE = re.compile(
-    r"\b(?:stop(?:s|ped|ping)?|discontinu\w+|withdraw\w*|withdrew|quit\w*|wean\w*|(?:com|tak)(?:e|en|ing) off|off"
-    r"|(?:giv(?:e|es|ing)|gave) up|last (?:dose|shot|injection|tablet|pill)|ceas(?:e|es|ed|ing)|cessation)\s+"
-    r"(?:(?:of|off|from|taking|using|their|the|a|course)\s+)*$",
-    re.IGNORECASE,
-)
-
-
-class Role(StrEnum):
-    """What a mentioned drug is in the question."""
-
-    TARGET = "target"
-    BACKGROUND = "background"
-    STOPPED = "stopped"
+# 'Telmisartan/hydrochlorothiazide 80/25 mg': the parts before the last.
+_PARTS_BEFORE = re.compile(rf"(?:(?:{NUMBER})\s*(?:mg|mcg|ug|µg|μg)?\s*[/-]\s*){{1,2}}$", re.IGNORECASE)
+_BARE_PARTS = re.compile(rf"\s+(?P<parts>(?:{NUMBER})(?:\s*/\s*(?:{NUMBER})){{1,2}})(?![\w%/:.-])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -139,9 +116,9 @@ def read_treatments(text: str, vocabulary: Vocabulary) -> list[Treatment]:
 
     Of a titration ('0.25 mg, then 1 mg') the highest dose is taken: it is what the schedule leads to.
     """
-    mentions = _combined(_named_best(vocabulary.find_drugs(text), text), text, vocabulary)
     doses = list(_DOSE.finditer(text))
-    taken: set[int] = set()
+    mentions, within = _combined(_named_best(vocabulary.find_drugs(text), text), doses, text, vocabulary)
+    taken: set[int] = {dose.start() for joined in within.values() for dose in joined}
     treatments: list[Treatment] = []
     for position, mention in enumerate(mentions):
         limit = mentions[position + 1].start if position + 1 < len(mentions) else len(text)
@@ -149,66 +126,126 @@ def read_treatments(text: str, vocabulary: Vocabulary) -> list[Treatment]:
         near = [d for d in behind if d.start() < mention.end + 25]
         before = [d for d in doses if d.start() not in taken and 0 <= mention.start - d.end() <= 4]
         match = near[0] if near else before[0] if before else None
+        if mention.start in within:
+            match = _first_component(mention, within[mention.start], match)
         if near and len(behind) > 1 and _TITRATION.search(text[near[0].end() : behind[-1].start()]):
             match = max(behind, key=lambda d: read_number(d["value"]))
             taken.update(d.start() for d in behind)
+        if match is not None and mention.start in within and not vocabulary.drugs[mention.drug].dose_unit:
+            taken.add(match.start())  # a combination that trials do not dose: 'varenicline 1 mg plus nicotine patch'
+            match = None
         if match is None:
-            bare = _BARE_DOSE.match(text, mention.end)
-            unit = vocabulary.drugs[mention.drug].dose_unit if bare else ""
-            dose = read_number(bare["value"]) if bare and unit else None
-            treatments.append(Treatment(mention.drug, dose, unit or None, role=_role(text, mention)))
+            treatments.append(_without_unit(text, mention, vocabulary))
             continue
         taken.add(match.start())
         behind_it = _SCHEDULE_BEHIND.match(text, mention.end)
         # The word that says what the drug is there for stands before a dose that is written first.
         start = min(mention.start, match.start())
+        value = _of_parts(text, match, vocabulary.drugs[mention.drug]) * (-1 if match["sign"] else 1)
         treatments.append(
             Treatment(
                 mention.drug,
-                read_number(match["value"]) * (-1 if match["sign"] else 1),
+                value,
                 unit_of(match["unit"]),
                 _frequency(match["frequency"] or (behind_it["frequency"] if behind_it else None)),
-                _role(text, mention, start),
+                role_of(text, mention, start),
             )
         )
+    treatments = _given_with(text, mentions, treatments)
     treatments = _told_apart(text, mentions, treatments)
     had = {one.name for one in treatments if one.role is Role.BACKGROUND}
     treatments = [
         replace(one, role=Role.BACKGROUND) if one.name in had and one.dose is None else one for one in treatments
     ]
-    # The same drug named twice without a second dose is one treatment.
+    # The same drug named twice without a second dose is one treatment ('Anoro (umeclidinium/vilanterol 62.5 µg)').
+    dosed = {one.name for one in treatments if one.dose is not None}
     unique: list[Treatment] = []
     for treatment in treatments:
-        if treatment.dose is None and any(seen.name == treatment.name for seen in unique):
+        again = treatment.name in dosed and treatment.role is not Role.STOPPED
+        if treatment.dose is None and (again or any(seen.name == treatment.name for seen in unique)):
             continue
         if treatment not in unique:
             unique.append(treatment)
     return _with_a_target(unique)
 
 
-def _role(text: str, mention: Mention, start: int | None = None) -> Role:
-    before = text[: mention.start if start is None else start][-60:]
-    if _STOPPED_BEFORE.search(before):
-        return Role.STOPPED
-    if _ADDED_BEFORE.search(before):
-        return Role.TARGET
-    told = _BACKGROUND_BEFORE.search(before) or _BACKGROUND_BEHIND.match(text, mention.end)
-    return Role.BACKGROUND if told else Role.TARGET
+def _without_unit(text: str, mention: Mention, vocabulary: Vocabulary) -> Treatment:
+    """'Crestor 20' and 'Trelegy 100/62.5/25' are in the drug's usual unit."""
+    drug = vocabulary.drugs[mention.drug]
+    role = role_of(text, mention)
+    parts = _BARE_PARTS.match(text, mention.end) if "/" in mention.drug else None
+    bare = parts or _BARE_DOSE.match(text, mention.end)
+    if bare is None or not drug.dose_unit:
+        return Treatment(mention.drug, role=role)
+    dose = _component(parts["parts"], drug) if parts else read_number(bare["value"])
+    behind = _SCHEDULE_BEHIND.match(text, bare.end())
+    return Treatment(mention.drug, dose, drug.dose_unit, _frequency(behind["frequency"]) if behind else None, role)
 
 
-def _combined(mentions: Sequence[Mention], text: str, vocabulary: Vocabulary) -> list[Mention]:
-    """'Opdivo + Yervoy' is one treatment where the vocabulary knows the two as one."""
+def _of_parts(text: str, match: re.Match[str], drug: Drug) -> float:
+    """Of 'A/B 80/25 mg' the part that the combination's dose is told in; else the number as written."""
+    parts = _PARTS_BEFORE.search(text[: match.start()]) if "/" in drug.name else None
+    if parts is None:
+        return read_number(match["value"])
+    return _component(parts.group() + match["value"], drug)
+
+
+def _component(written: str, drug: Drug) -> float:
+    """The first number that can be a dose of the combination: brands write the parts in either order."""
+    values = [read_number(value) for value in re.findall(NUMBER, written)]
+    if drug.max_dose is None:
+        return values[0]
+    return next((value for value in values if value <= drug.max_dose), values[0])
+
+
+def _given_with(text: str, mentions: Sequence[Mention], treatments: Sequence[Treatment]) -> list[Treatment]:
+    """'A 8 mg plus B' and 'A plus chemotherapy' ask about A; with a dose of both, both are asked about."""
+    told = list(treatments)
+    for position in range(1, len(mentions)):
+        one, other = told[position - 1], told[position]
+        between = _DOSE.sub(" ", text[mentions[position - 1].end : mentions[position].start])
+        alone = other.dose is None and (one.dose is not None or other.name.endswith("(any)"))
+        if alone and {one.name, other.name}.isdisjoint(CONTROLS) and _GIVEN_WITH.fullmatch(between):
+            told[position] = replace(other, role=Role.BACKGROUND)
+    return told
+
+
+def _combined(
+    mentions: Sequence[Mention], doses: Sequence[re.Match[str]], text: str, vocabulary: Vocabulary
+) -> tuple[list[Mention], dict[int, list[re.Match[str]]]]:
+    """'Opdivo + Yervoy' is one treatment where the vocabulary knows the two as one.
+
+    With a dose of the first ('dapagliflozin 10 mg plus saxagliptin 2.5 mg') only where the second has one as well, or where
+    the combination has none. The doses between the two are returned by the start of the joined mention.
+    """
     joined: list[Mention] = []
+    within: dict[int, list[re.Match[str]]] = {}
     for mention in mentions:
         last = joined[-1] if joined else None
-        if last is not None and _PLUS.fullmatch(text[last.end : mention.start]):
+        if last is not None:
+            inner = [dose for dose in doses if last.end <= dose.start() and dose.end() <= mention.start]
+            between = text[last.end : mention.start]
+            for dose in inner:
+                between = between.replace(dose.group(), " ")
             both = (f"{last.drug}/{mention.drug}", f"{mention.drug}/{last.drug}")
             name = next((name for name in both if name in vocabulary.drugs), None)
-            if name is not None:
+            dosed = any(0 <= dose.start() - mention.end <= 2 for dose in doses)
+            whole = not inner or dosed or (name is not None and not vocabulary.drugs[name].dose_unit)
+            if name is not None and whole and _PLUS.fullmatch(between):
                 joined[-1] = replace(last, end=mention.end, surface=text[last.start : mention.end], drug=name)
+                if inner:
+                    within[last.start] = inner
                 continue
         joined.append(mention)
-    return joined
+    return joined, within
+
+
+def _first_component(
+    mention: Mention, within: Sequence[re.Match[str]], behind: re.Match[str] | None
+) -> re.Match[str] | None:
+    """Of two doses the one of the part that the combination is named by first."""
+    leads = mention.surface.casefold().startswith(mention.drug.partition("/")[0].casefold())
+    return within[0] if leads or behind is None else behind
 
 
 def _named_best(mentions: Sequence[Mention], text: str) -> list[Mention]:
@@ -229,9 +266,10 @@ def _told_apart(text: str, mentions: Sequence[Mention], treatments: Sequence[Tre
     chosen = list(treatments)
     for position in range(len(mentions) - 1):
         between = text[mentions[position].end : mentions[position + 1].start]
-        if chosen[position].role is Role.BACKGROUND and _ALTERNATIVE.search(between) and len(between) < 40:
+        had = (Role.BACKGROUND, Role.ON)
+        if chosen[position].role in had and _ALTERNATIVE.search(between) and len(between) < 40:
             chosen[position] = replace(chosen[position], role=Role.TARGET)
-            if chosen[position + 1].role is Role.BACKGROUND:
+            if chosen[position + 1].role in had:
                 chosen[position + 1] = replace(chosen[position + 1], role=Role.TARGET)
     return chosen
 
@@ -263,10 +301,20 @@ def asks_for_other_dose(text: str) -> bool:
 
 
 def _with_a_target(treatments: list[Treatment]) -> list[Treatment]:
-    """'How do adults on semaglutide fare?' asks about semaglutide: a background alone is the target."""
-    if any(treatment.role is not Role.BACKGROUND for treatment in treatments):
-        return treatments
-    return [Treatment(t.name, t.dose, t.dose_unit, t.frequency) for t in treatments]
+    """'How do adults on semaglutide fare?' asks about semaglutide: what people are on is the target where nothing else is.
+
+    Of several the one with a dose is asked about ('adults on metformin, nausea on sitagliptin 100 mg').
+    """
+    told = [replace(one, role=Role.BACKGROUND) if one.role is Role.ON else one for one in treatments]
+    if any(one.role in (Role.TARGET, Role.STOPPED) and one.name not in CONTROLS for one in treatments):
+        return told
+    groups = [[one for one in treatments if one.role is role] for role in (Role.ON, Role.BACKGROUND, Role.WITHOUT)]
+    weak = next((group for group in groups if group), [])
+    chosen = [one for one in weak if one.dose is not None] or weak
+    return [
+        replace(one, role=Role.TARGET) if before in chosen else one
+        for before, one in zip(treatments, told, strict=True)
+    ]
 
 
 def read_number(text: str) -> float:

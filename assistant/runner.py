@@ -20,7 +20,7 @@ from assistant.citing import sources_of, unknown_citations
 from assistant.echo import claims_of, refusal_without_echo, without_claims, without_echo
 from assistant.graph import build_graph
 from assistant.grounding import Untraceable, remove_untraceable
-from assistant.memory import OpenTurn, Saved
+from assistant.memory import OpenTurn, Saved, told_before
 from assistant.outcome import Outcome
 from assistant.planner import PLAN_KEY, STATUS_KEY, TURNS, VERSION, OfflinePlanner
 from assistant.quoting import only_question
@@ -126,7 +126,7 @@ class _Run:
         # Only our own planner may say how a question ended and leave its text unchecked: some providers' classes pass
         # on whatever fields a server sends.
         self._ours = isinstance(model, OfflinePlanner)
-        history = turn.history if turn else []
+        history = turn.history if turn else told_before(question.earlier)
         self._graph = build_graph(
             model,
             toolbox(registry, context, self._recorder, None if self._ours else self._bounds(history)),

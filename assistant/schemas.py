@@ -19,6 +19,9 @@ class Question(Frozen):
     seed: int = Field(1, ge=0, le=2**31 - 1)
     view: EvidenceView = EvidenceView()
     conversation: str = Field("", description="name of the conversation it belongs to; empty: none")
+    earlier: tuple[str, ...] = Field(
+        (), max_length=200, description="what was asked before it, the oldest first, where no conversation keeps that"
+    )
 
 
 class Plan(Frozen):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import fnmatch
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import uuid4
 
-from rapidfuzz import process
-
 from assistant.answering import AnswerBuilder
 from assistant.circuit import Backing
+from assistant.evidence_summary import area_stats, check_exclusions, index_state
+from assistant.finished import Done, Finished, Slots, retold
 from assistant.ledger import Ledger
 from assistant.memory import Memory, OpenTurn
-from assistant.persona_bank import PersonaBank
+from assistant.outcome import Outcome
+from assistant.persona_bank import PersonaBank, persona_tree
 from assistant.schemas import (
     Answer,
     AreaStats,
@@ -30,11 +30,12 @@ from assistant.schemas import (
     Question,
     ReplayReport,
     RunSummary,
+    Status,
     StepRecord,
 )
 from assistant.settings import Settings
 from assistant.topics import mask_identifiers
-from assistant.turns import check_name
+from assistant.turns import HISTORY_TURNS, check_name
 from knowledge.base import KnowledgeBase
 from knowledge.errors import EmptyQuestion, InvalidInput, QuestionTooLong
 from knowledge.retrieval import LiteratureRetriever, drop_index
@@ -69,6 +70,8 @@ class Parts:
     memory: Memory
     owner: AbstractContextManager[Any]
     bank: PersonaBank
+    finished: Finished | None = None
+    slots: Slots | None = None
 
 
 class Assistant:
@@ -108,7 +111,7 @@ class Assistant:
         asked = self._checked(question)
         return self._run(asked, lambda _event: None)
 
-    def stream(self, question: Question | str) -> Iterator[Event]:
+    def stream(self, question: Question | str) -> Generator[Event, None, None]:
         """As `ask`, yielding the plan and each step as they happen, and the answer last.
 
         Closing the iterator before its end cancels the run: nothing more is asked or computed for it.
@@ -149,22 +152,28 @@ class Assistant:
                 f"The question has {len(text):,} characters; at most {limit:,} can be read.",
                 "Ask the essential part, or raise COHORT_MAX_QUESTION_CHARACTERS.",
             )
-        self._check_view(asked.view)
+        self.check_view(asked.view)
         name = check_name(asked.conversation) if asked.conversation.strip() else ""
-        return asked.model_copy(update={"text": mask_identifiers(text), "conversation": name})
+        update = {"text": mask_identifiers(text), "conversation": name, "earlier": self._earlier(asked)}
+        return asked.model_copy(update=update)
 
-    def _check_view(self, view: EvidenceView) -> None:
-        """An exclusion that excludes nothing is a slip of the pen, not a wish (InvalidInput names the nearest)."""
-        arms = self.knowledge.arms
-        for name in view.exclude:
-            wanted = EvidenceView(exclude=(name,))
-            if arms.hidden_trials(wanted) or fnmatch.filter(self.knowledge.sources, name.casefold()):
-                continue
-            near = [match[0] for match in process.extract(name, arms.trials(), limit=3, score_cutoff=60)]
+    def _earlier(self, asked: Question) -> tuple[str, ...]:
+        """The earlier questions that a follow-up may lean on (InvalidInput beside a conversation, which keeps its own).
+
+        One that is empty or too long was never answered, so nothing can lean on it.
+        """
+        if asked.earlier and asked.conversation.strip():
             raise InvalidInput(
-                f"No trial or source is called '{name}', so it cannot be left out.",
-                f"Did you mean {' or '.join(near)}?" if near else "",
+                "A question of a conversation cannot bring earlier questions along.",
+                "Leave out 'earlier' (the conversation keeps what was asked in it), or leave out 'conversation'.",
             )
+        texts = (text.encode("utf-8", "replace").decode().strip() for text in asked.earlier)
+        kept = [text for text in texts if text and len(text) <= self.settings.max_question_characters]
+        return tuple(mask_identifiers(text) for text in kept[-HISTORY_TURNS:])
+
+    def check_view(self, view: EvidenceView) -> None:
+        """InvalidInput, with the nearest names, when the view leaves out what nobody knows."""
+        check_exclusions(self.knowledge, view)
 
     def _run(
         self, question: Question, emit: Callable[[Event], None], cancelled: threading.Event | None = None
@@ -188,6 +197,47 @@ class Assistant:
         cancelled: threading.Event | None,
         turn: OpenTurn | None = None,
     ) -> Answer:
+        created, started = datetime.now(UTC), time.monotonic()
+        run_id = turn.turn.run_id if turn else f"r-{uuid4().hex[:12]}"
+        done = self._outcome(run_id, question, emit, cancelled, turn)
+        with self._slot():
+            builder = AnswerBuilder(self.knowledge, self.settings)
+            answer, text = done.written(run_id, question, builder, time.monotonic() - started)
+        self.ledger.append_text(run_id, created, text)
+        return answer
+
+    def _outcome(
+        self,
+        run_id: str,
+        question: Question,
+        emit: Callable[[Event], None],
+        cancelled: threading.Event | None,
+        turn: OpenTurn | None,
+    ) -> Done:
+        """What this question leads to: computed, or taken from the same question a moment ago."""
+        finished = self._parts.finished
+        if finished is None or turn is not None:
+            return Done(run_id, self._compute(question, emit, cancelled, turn))
+        # The knowledge of an assistant never changes; its archetypes do.
+        key = (question.model_dump_json(), getattr(self.personas, "revision", 0))
+        with finished.alone(key):
+            done = finished.get(key)
+            if done is None:
+                done = Done(run_id, self._compute(question, emit, cancelled, turn))
+                if done.outcome.status is not Status.PARTIAL:
+                    finished.keep(key, done)
+                return done
+        for event in retold(done.outcome):
+            emit(event)
+        return done
+
+    def _compute(
+        self,
+        question: Question,
+        emit: Callable[[Event], None],
+        cancelled: threading.Event | None,
+        turn: OpenTurn | None,
+    ) -> Outcome:
         # The embedding model compiles in the background while LangGraph, which takes longest to import, is read.
         self._parts.retriever()
         from assistant.runner import run_agent
@@ -199,35 +249,27 @@ class Assistant:
         def on_plan(plan: Plan) -> None:
             emit(Event(type="plan", at=datetime.now(UTC), plan=plan))
 
-        created, started = datetime.now(UTC), time.monotonic()
-        run_id = turn.turn.run_id if turn else f"r-{uuid4().hex[:12]}"
-        outcome = run_agent(
-            question,
-            model=self._parts.model(),
-            registry=self.registry,
-            context=self.context(question.seed, question.view),
-            settings=self.settings,
-            deadline=time.monotonic() + self.settings.max_seconds,
-            on_step=on_step,
-            on_plan=on_plan,
-            backing=self._parts.backing,
-            cancelled=cancelled,
-            turn=turn,
-        )
-        answer = AnswerBuilder(self.knowledge, self.settings).build(run_id, question, outcome)
-        self.ledger.append(
-            run_id,
-            created,
-            {
-                "question": question.model_dump(mode="json"),
-                "answer": answer.model_dump(mode="json"),
-                "results": [result.model_dump(mode="json") for _, result in outcome.results],
-                "usage": outcome.usage.record(),
-                "model": {"name": outcome.model, "version": outcome.model_version},
-                "seconds": round(time.monotonic() - started, 3),
-            },
-        )
-        return answer
+        with self._slot(cancelled):
+            return run_agent(
+                question,
+                model=self._parts.model(),
+                registry=self.registry,
+                context=self.context(question.seed, question.view),
+                settings=self.settings,
+                deadline=time.monotonic() + self.settings.max_seconds,
+                on_step=on_step,
+                on_plan=on_plan,
+                backing=self._parts.backing,
+                cancelled=cancelled,
+                turn=turn,
+            )
+
+    def _slot(self, cancelled: threading.Event | None = None) -> AbstractContextManager[None]:
+        """Room to compute in; a served assistant waits for it."""
+        slots = self._parts.slots
+        if slots is None:
+            return nullcontext()
+        return slots.one(lambda: cancelled is not None and cancelled.is_set())
 
     def context(self, seed: int = 1, view: EvidenceView | None = None) -> ToolContext:
         """A tool context over this assistant's libraries."""
@@ -240,24 +282,24 @@ class Assistant:
         )
 
     def run_tool(
-        self, name: str, arguments: dict[str, Any], *, seed: int = 1, view: EvidenceView | None = None
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        *,
+        seed: int = 1,
+        view: EvidenceView | None = None,
+        progress: Callable[[float, str], None] = lambda _share, _text: None,
     ) -> ToolResult:
-        """Run one tool by name; UnknownTool, InvalidInput and the tool's own errors."""
+        """Run one tool by name; UnknownTool, InvalidInput and the tool's own errors. `progress` may raise to stop it."""
         declared = self.registry[name]
-        result: ToolResult = declared(declared.parse(arguments), self.context(seed, view))
+        request = declared.parse(arguments)
+        with self._slot():
+            result: ToolResult = declared(request, replace(self.context(seed, view), progress=progress))
         return result
 
     def persona_tree(self) -> list[PersonaNode]:
         """The archetypes as a tree."""
-
-        def branch(persona_id: str) -> PersonaNode:
-            children = tuple(branch(child) for child in self.personas.children(persona_id))
-            persona = self.personas.get(persona_id)
-            share = persona.assumed_share
-            return PersonaNode(id=persona_id, name=persona.name, assumed_share=share, children=children)
-
-        roots = [persona_id for persona_id in self.personas.ids() if self.personas.get(persona_id).parent is None]
-        return [branch(root) for root in roots]
+        return persona_tree(self.personas)
 
     def persona(self, persona_id: str) -> Persona:
         """One archetype, inheritance applied (UnknownPersona)."""
@@ -275,38 +317,11 @@ class Assistant:
         if rebuild:
             drop_index(self.settings.data_dir)
         retriever = self._parts.retriever()
-        arms = self.knowledge.arms
-        return {
-            "evidence_hash": self.knowledge.evidence_hash(EvidenceView()),
-            "sources": len(self.knowledge.sources),
-            "trials": len(arms.trials()),
-            "trial_arm_rows": len(arms.arms),
-            "passages": len(self.knowledge.passages),
-            "indexed_passages": retriever.count,
-            "embedder": retriever.embedder_name,
-            "data_directory": str(self.settings.data_dir),
-        }
+        return index_state(self.knowledge, retriever, self.settings.data_dir)
 
     def evidence_stats(self) -> list[AreaStats]:
         """Trials, rows, sources and passages by area, and in all (area 'all')."""
-        arms = self.knowledge.arms.arms
-        sources = list(self.knowledge.sources.values())
-        passages = self.knowledge.passages
-        areas = sorted({item.area for items in (arms, sources, passages) for item in items})
-
-        def row(area: str) -> AreaStats:
-            chosen = [arm for arm in arms if area in ("all", arm.area)]
-            return AreaStats(
-                area=area,
-                trials=len({arm.trial for arm in chosen}),
-                rows=len(chosen),
-                rows_with_se=sum(arm.se is not None for arm in chosen),
-                subgroup_rows=sum(arm.cohort != "all" for arm in chosen),
-                sources=sum(area in ("all", source.area) for source in sources),
-                passages=sum(area in ("all", passage.area) for passage in passages),
-            )
-
-        return [row(area) for area in [*areas, "all"]]
+        return area_stats(self.knowledge)
 
     def evidence_warnings(self) -> tuple[str, ...]:
         """What of the evidence is not used, and why: retracted trials, imported arms that cannot be used."""

@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     price_input: float | None = Field(None, ge=0, description="price of a million tokens sent to the chat model")
     price_output: float | None = Field(None, ge=0, description="price of a million tokens written by the chat model")
     max_question_characters: int = Field(4000, ge=100, le=100_000, description="longest question")
+    api_keys: str = Field(
+        "", description="file of API keys, or 'name:sha256' pairs; empty: api_keys.txt in the data directory"
+    )
+    chat_users: str = Field(
+        "", description="file of those who may sign in to the chat; empty: chat_users.txt in the data directory"
+    )
     log_level: str = Field("WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="what is logged to stderr")
 
 

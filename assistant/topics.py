@@ -26,7 +26,8 @@ _ASKING = re.compile(
     r"^\W*(?:(?:please|can you|could you|would you|now|so|ok|hi|hello|hey)\W+)*(?!help\b|save\b|put\b|make\b|let\b)\w+ (?:me|us)"
     r"(?= (?:a|an|the|all|some|your|about|what|how|which|who|why|more|papers|studies|trials|evidence)\b)|"
     r"\b(?:(?:tell|show|give|find|get|send|help|teach|brief|remind|walk"
-    r"|call|phone|ring|e-?mail|text|contact|reach|write|draw|make|run|list|compute|calculate|predict|sketch) me(?! (?:to )?(?:lose|quit|stop))|let me (?:know|see)|remind me"
+    r"|call|phone|ring|e-?mail|text|contact|reach"
+    r"|write|draw|make|run|list|compute|calculate|predict|sketch) me(?! (?:to )?(?:lose|quit|stop))|let me (?:know|see)|remind me"
     r"|i (?:want|need|would like|'d like|wish) to (?:know|see|understand|compare|ask|predict|learn|read|plan|describe|find)"
     r"|i(?:'d| would) (?:like|love) (?:to (?:know|see|understand|compare|ask|learn)|a|an|the|some)"
     r"|i (?:plan|design|run|study|manage|model) (?:a|an|the|some|our)\b"
@@ -106,12 +107,14 @@ TOPICS = (
     _topic(
         "cost, price or cost-effectiveness",
         r"costs?|price[sd]?|pricing|afford\w*|expensive|qalys?|icers?|budget\w*|co-?pay\w*|reimburs\w+|cost-effective\w*"
-        r"|value for money|insurers?|payers?|out of pocket|pay(?:s|ing)? for|set (?:\w+ ){1,3}back|worth the money"
+        r"|value for money|insurers?"
+        r"|(?<![,;:] )(?<!by )(?<!and )payers?(?! (?:mix|status|type|share))|out of pocket"
+        r"|pay(?:s|ing)? for|set (?:\w+ ){1,3}back|worth the money"
         r"|dollars?|euros?|spend(?:ing)?",
     ),
     _topic(
         "the effect of a tax or a policy",
-        r"tax(?:es|ed)?|governments?|polic(?:y|ies)|subsid\w+|mandates?|bans?|banned|banning"
+        r"tax(?:es|ed)?|governments?|(?<!treatment )(?<!treatment-)polic(?:y|ies)|subsid\w+|mandates?|bans?|banned|banning"
         r"|prohibit\w*|legislation|outlaw\w*|plain packaging",
         "policy",
     ),
@@ -158,7 +161,7 @@ TOPICS = (
     ),
     _topic(
         "how many people there are",
-        r"prevalence|incidence of|eligible (?:people|patients|population)"
+        r"(?<!point )(?<!point-)prevalence|incidence of|eligible (?:people|patients|population)"
         r"|how many people in (?:the )?(?!cohort)\w+(?: \w+)? (?:have|could|are|would be)"
         r"|how (?:common|frequent) is",
         "prevalence eligible",

@@ -144,7 +144,7 @@ class Conversations:
         return len(turns)
 
     def history(self, turn: Turn) -> list[Message]:
-        """The messages of the turns before this one, oldest first, as far back as they are sent along."""
+        """The messages of the turns before this one, oldest first; of long ones further back, question and answer only."""
         with self._connect() as connection:
             rows = connection.execute(
                 "SELECT messages FROM turns WHERE conversation = ? AND number < ? AND state != 'open' "
@@ -155,9 +155,11 @@ class Conversations:
         characters = 0
         for (text,) in rows:
             characters += len(text)
+            messages = json.loads(text)
             if kept and characters > HISTORY_CHARACTERS:
-                break
-            kept = [*json.loads(text), *kept]
+                # What its tools returned is left out; what was asked is what later questions lean on.
+                messages = [message for message in messages if message["role"] != "tool" and not message.get("calls")]
+            kept = [*messages, *kept]
         return kept
 
     def keep_answer(self, thread_id: str, place: int, call_id: str, message: bytes) -> None:

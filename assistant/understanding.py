@@ -6,16 +6,19 @@ Used by the offline planner; the numbers it reads (doses, weeks) are the user's 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from assistant.absurd_doses import absurd_doses
+from assistant.emergencies import is_emergency
 from assistant.intents import Intent, says, voice_intent, without_asker
 from assistant.lay_words import in_plain_words
-from assistant.outcomes import read_outcomes
+from assistant.outcomes import OutcomeMention, read_outcomes
 from assistant.people import GENERAL, CohortFault, placed, read_people, spelled, without, without_outcomes
 from assistant.quoting import only_question
-from assistant.reading import Role, Treatment, read_doses, read_horizon, read_treatments
+from assistant.reading import Treatment, read_doses, read_horizon, read_treatments
+from assistant.roles import CONTROLS, PLACEBO, Role
 from assistant.schedules import Titration, read_estimand, read_stop_times, read_titration
 from assistant.topics import (
     CLASSES,
@@ -26,26 +29,33 @@ from assistant.topics import (
     Topic,
     classes_of,
     is_about_a_person,
-    is_emergency,
     topic_of,
     without_instructions,
 )
+from assistant.unknown_outcomes import counts_something_unknown, is_bare_verb, unknown_outcomes
 from knowledge.vocabulary import Mention, Vocabulary
 from personas.library import PersonaLibrary
 from personas.schemas import CohortSpec
 
-__all__ = ["DEFAULT_HORIZON_WEEKS", "GENERAL", "Intent", "Understanding", "understand"]
+__all__ = ["CONTROLS", "DEFAULT_HORIZON_WEEKS", "GENERAL", "PLACEBO", "Intent", "Understanding", "understand"]
 
 DEFAULT_HORIZON_WEEKS = 26.0
-PLACEBO = "placebo"
+SHAM = "sham"  # a class of the vocabulary
 ANY = "(any)"  # ends the name of a whole class: 'JAK inhibitor (any)'
-CONTROLS = (PLACEBO, "usual care", "no treatment")
 STOPPED_ENDPOINTS = frozenset({"discontinuation_adverse_event", "discontinuation_any"})
 
 _JOINED = re.compile(
     r"\+|\b(?:plus|combined with|in combination with|together with|along with|on top of|as well as)\b", re.IGNORECASE
 )
 _AND = re.compile(r"\band\b|&|,", re.IGNORECASE)
+# 'Published reasons for stopping' asks for publications, not for the reasons of a prediction.
+_PUBLISHED = re.compile(r"^\W*published\b|\b(?:is|are|was|been|already) published\b", re.IGNORECASE)
+# Remedies by their form: no vocabulary has them.
+_REMEDY = re.compile(
+    r"\b(?:to|on|taking|drinking|given|with|using) ((?!(?:a|an|the|some|any|of|their)\b)[a-z][\w-]+ "
+    r"(?:tea|extract|powder|juice|tincture|oil|root))\b",
+    re.IGNORECASE,
+)
 # 'Would they stop X because of nausea' asks about taking it, not about what comes afterwards.
 _STOPS_FOR_A_REASON = re.compile(
     r"\b(?:stop|quit|discontinu|give up|drop)\w*\b.*\b(?:because|due to|owing to|on account)\b", re.IGNORECASE
@@ -60,6 +70,7 @@ class Understanding:
     ----------
     text : what was read, without instructions and with cohort words spelled right.
     treatments : what is asked about; `background` : what people have already.
+    unknown_outcomes : outcomes that were named and are none here; no other is put in their place.
     weeks_on : for a question about stopping, how long the treatment was taken before.
     estimand, titration : what was said about stopping on the way, and about raising the dose in steps.
     topic : set when the question is about something that no tool predicts.
@@ -76,6 +87,7 @@ class Understanding:
     unknown_drugs: tuple[str, ...]
     endpoints: tuple[str, ...]
     horizon_weeks: float | None
+    unknown_outcomes: tuple[str, ...] = ()
     weeks_on: float | None = None
     estimand: str | None = None
     titration: Titration = field(default_factory=Titration)
@@ -114,16 +126,24 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
     corrected += people.told
     # What describes the cohort ('HbA1c above 9 %', 'on dialysis') is not what is asked about it; nor is a dose per kg.
     rest = without(without_drugs, list(spans))
+    absurd = absurd_doses(text, mentions, vocabulary)
     doses = [(start, end) for start, end, _value, _unit in read_doses(without_drugs)]
-    outcomes = read_outcomes(
-        without(without_drugs, doses), vocabulary, kinds_of(cohort, library), placed(without_drugs, spans, cohort)
-    )
+    doses += [(one.start, one.end) for one in absurd]
+    asking = without(without_drugs, doses)
+    places = placed(without_drugs, spans, cohort)
+    outcomes = read_outcomes(asking, vocabulary, kinds_of(cohort, library), places)
+    outcomes, unheard = _known_of(outcomes, without(asking, list(places)))
     if cohort is not None:
         cohort = without_outcomes(cohort, [without_drugs[one.start : one.end] for one in outcomes])
-    read = _taken(read_treatments(text, vocabulary), text)
+    read = [_sham_as_placebo(one, vocabulary) for one in _taken(read_treatments(text, vocabulary), text)]
     whole = [one.name for one in read if one.name.endswith(ANY)] if says("rank", text) else []
     read = [one for one in read if one.name not in whole]
-    treatments = tuple(treatment for treatment in read if treatment.role is not Role.BACKGROUND)
+    treatments = tuple(one for one in read if one.role not in (Role.BACKGROUND, Role.WITHOUT))
+    corrected += [
+        f"'without {one.name}' was left aside: the prediction is for the average background of the trials"
+        for one in read
+        if one.role is Role.WITHOUT
+    ]
     corrected += [
         f"read '{m.surface}' as {m.drug}"
         for m in mentions
@@ -131,7 +151,8 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
     ]
     if instructed or demanded:
         corrected.append("a sentence of the question was an instruction, not a question, and was left aside")
-    unknown = [*vocabulary.unknown_drug_candidates(text), *COMMON_MEDICINES.findall(rest)]
+    had = {one.name for one in read if one.role in (Role.BACKGROUND, Role.WITHOUT)}
+    unknown = [*vocabulary.unknown_drug_candidates(text), *COMMON_MEDICINES.findall(rest), *_REMEDY.findall(rest)]
     asked = Understanding(
         intent=Intent.UNCLEAR,
         cohort=cohort,
@@ -140,13 +161,15 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
         background=tuple(treatment for treatment in read if treatment.role is Role.BACKGROUND),
         unknown_drugs=tuple({name.casefold(): name for name in reversed(unknown)}.values())[::-1],
         endpoints=tuple(dict.fromkeys(outcome.endpoint for outcome in outcomes)),
+        unknown_outcomes=unheard,
+        ask=absurd[0].ask if absurd else "",
         horizon_weeks=read_horizon(text),
         estimand=read_estimand(text),
         topic=_topic(
             rest,
             treatments,
             [(one.start, one.end) for one in outcomes],
-            _are_combined(text, mentions),
+            _are_combined(text, mentions, had),
             [one.endpoint for one in outcomes],
         ),
         names_class=bool(whole) or CLASSES.search(rest) is not None,
@@ -156,6 +179,15 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
         text=text,
     )
     return with_intent(asked)
+
+
+def _known_of(outcomes: list[OutcomeMention], text: str) -> tuple[list[OutcomeMention], tuple[str, ...]]:
+    """The outcomes without a verb that belongs to an unknown one ('hairs … lose'), and the unknown ones."""
+    spans = [(one.start, one.end) for one in outcomes]
+    unheard = unknown_outcomes(text, spans)
+    if unheard and counts_something_unknown(text, spans):
+        outcomes = [one for one in outcomes if not is_bare_verb(text[one.start : one.end])]
+    return outcomes, unheard
 
 
 def is_about_stopping(text: str) -> bool:
@@ -201,6 +233,11 @@ def _taken(read: Sequence[Treatment], text: str) -> list[Treatment]:
     return [replace(one, role=Role.TARGET) if one.role is Role.STOPPED else one for one in read]
 
 
+def _sham_as_placebo(one: Treatment, vocabulary: Vocabulary) -> Treatment:
+    """A sham procedure is the placebo of a procedure: the trials' sham arms are their placebo arms."""
+    return replace(one, name=PLACEBO) if vocabulary.drugs[one.name].drug_class == SHAM else one
+
+
 def _topic(
     text: str, treatments: tuple[Treatment, ...], outcomes: list[tuple[int, int]], combined: bool, named: Sequence[str]
 ) -> Topic | None:
@@ -217,9 +254,13 @@ def _topic(
     return COMBINING if len(active) >= 2 and combined else None
 
 
-def _are_combined(text: str, mentions: Sequence[Mention]) -> bool:
-    """'A plus B', 'A and B together': taken at the same time, and not compared."""
-    between = [text[one.end : other.start] for one, other in pairwise(mentions)]
+def _are_combined(text: str, mentions: Sequence[Mention], had: Collection[str]) -> bool:
+    """'A plus B', 'A and B together': taken at the same time, and not compared; `had` are what people have already."""
+    between = [
+        text[one.end : other.start]
+        for one, other in pairwise(mentions)
+        if one.drug not in had and other.drug not in had
+    ]
     if any(_JOINED.search(words) for words in between):
         return True
     return COMBINING.pattern.search(text) is not None and not says("versus", text) and any(map(_AND.search, between))
@@ -235,11 +276,11 @@ def _intent(asked: Understanding) -> Intent:
         return Intent.INDIVIDUAL_ADVICE
     if voice is not None:
         return voice
-    if says("explain", text):
+    if says("explain", text) and not _PUBLISHED.search(text):
         return Intent.EXPLAIN
     if asked.topic is not None and asked.topic.name == "the size of a trial":
         return Intent.NOT_PREDICTED
-    if says("literature", text) and not says("reacts", text):
+    if says("literature", text) and (_PUBLISHED.search(text) or not says("reacts", text)):
         return Intent.LITERATURE
     if asked.topic is STOPPING:
         return Intent.STOP

@@ -82,6 +82,21 @@ def run_bench(runs: int) -> Iterator[str]:
     from evals import bench_agent  # reads the whole assistant, which the parts above must not
 
     yield from bench_agent.run_bench(max(runs, 12))
+    yield from bench_tools(runs)
+
+
+def bench_tools(runs: int) -> Iterator[str]:
+    """Yield the lines about the simulation tools, each beside its peers."""
+    from evals import (
+        bench_cost_effectiveness,
+        bench_epidemic,
+        bench_population,
+        bench_trial_design,
+        bench_uptake,
+    )
+
+    for part in (bench_trial_design, bench_cost_effectiveness, bench_uptake, bench_epidemic, bench_population):
+        yield from part.lines(runs)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> float:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assistant.schemas import Answer
-from evals.schemas import Case, Check, Outcome
+from evals.case_schemas import Expectation
+from evals.schemas import Check
+from knowledge.views import TrialMentions
 
 
-def judge(case: Case, answer: Answer) -> tuple[list[Check], list[Outcome]]:
-    """All verdicts on one answer, and the published outcomes it can be held against."""
-    expect = case.expect
+def judge(expect: Expectation, answer: Answer, exclude: Sequence[str] = ()) -> list[Check]:
+    """All verdicts on one answer."""
     text = answer.markdown.casefold()
-    checks = [Check(name="status", passed=answer.status is expect.status, detail=answer.status.value)]
+    checks = [Check(name="status", passed=answer.status in expect.status, detail=answer.status.value)]
     if expect.persona_id:
         found = answer.plan.persona_id if answer.plan else ""
-        checks.append(Check(name="cohort", passed=found == expect.persona_id, detail=found or "none"))
+        checks.append(Check(name="cohort", passed=found in expect.persona_id, detail=found or "none"))
     if expect.tools:
         used = [step.tool for step in answer.steps]
         checks.append(Check(name="tools", passed=set(expect.tools) <= set(used), detail=", ".join(used)))
@@ -30,48 +31,29 @@ def judge(case: Case, answer: Answer) -> tuple[list[Check], list[Outcome]]:
     for word in expect.never:
         checks.append(Check(name=f"never says '{word}'", passed=word.casefold() not in text))
     if expect.predicts_nothing:
-        invented = [estimate.id for estimate in answer.estimates if estimate.endpoint]
-        checks.append(Check(name="predicts nothing", passed=not invented, detail=", ".join(invented)))
+        invented = predicted_ids(answer)
+        checks.append(Check(name="predicts nothing", passed=not invented, detail=", ".join(invented[:5])))
     checks.append(Check(name="grounded", passed=not answer.removed, detail="; ".join(answer.removed)))
     checks.append(_cited(answer))
-    outcomes, found_checks = _outcomes(case, answer)
-    return checks + found_checks, outcomes
+    if exclude:
+        leaks = leaked(exclude, answer)
+        checks.append(Check(name="left-out trial stays out", passed=not leaks, detail=", ".join(leaks)))
+    return checks
+
+
+def predicted_ids(answer: Answer) -> list[str]:
+    """Ids of the estimates that predict an endpoint."""
+    return [estimate.id for estimate in answer.estimates if estimate.endpoint]
+
+
+def leaked(exclude: Sequence[str], answer: Answer) -> list[str]:
+    """Excluded trials that show up in the answer all the same, but for the question, which may name them."""
+    names = [name.rstrip("*").strip() for name in exclude]
+    asked = answer.question.casefold()
+    return [name for name in names if name.casefold() not in asked and TrialMentions([name]).found_in(answer.markdown)]
 
 
 def _cited(answer: Answer) -> Check:
     """An answer with a prediction names sources, each with an identifier."""
-    predicts = any(estimate.endpoint for estimate in answer.estimates)
     named = [citation for citation in answer.citations if citation.pmid or citation.doi or citation.source_id]
-    return Check(name="cites", passed=bool(named) or not predicts, detail=f"{len(named)} sources")
-
-
-def _outcomes(case: Case, answer: Answer) -> tuple[list[Outcome], list[Check]]:
-    by_id = {estimate.id: estimate for estimate in answer.estimates}
-    outcomes: list[Outcome] = []
-    checks: list[Check] = []
-    for published in case.expect.published:
-        estimate = by_id.get(published.estimate_id)
-        usable = estimate is not None and estimate.lower is not None and estimate.upper is not None
-        same_unit = estimate is not None and estimate.unit == published.unit
-        checks.append(Check(name=f"predicts {published.estimate_id}", passed=usable and same_unit))
-        if estimate is None or estimate.lower is None or estimate.upper is None or not same_unit:
-            continue
-        outcomes.append(
-            Outcome(
-                case_id=case.id,
-                estimate_id=published.estimate_id,
-                unit=published.unit,
-                published=published.value,
-                predicted=estimate.point,
-                lower=estimate.lower,
-                upper=estimate.upper,
-                level=estimate.level,
-            )
-        )
-    return outcomes, checks
-
-
-def leaked(case: Case, answer: Answer) -> Sequence[str]:
-    """Excluded trials that show up in the answer all the same."""
-    text = answer.markdown.casefold()
-    return [name for name in case.exclude if name.casefold() in text]
+    return Check(name="cites", passed=bool(named) or not predicted_ids(answer), detail=f"{len(named)} sources")

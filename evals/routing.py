@@ -138,10 +138,13 @@ class Router:
     def plan(self, question: str, after: Sequence[str] = ()) -> Planned:
         """The plan of a question as it is scored."""
         draft = self._planner.draft(question, after)
-        chosen = _act(draft)
-        call = next((call for call in draft.calls if call.tool in PREDICTS), None)
+        return self.planned(_act(draft), draft.calls)
+
+    def planned(self, chosen: Act, calls: Sequence[Call]) -> Planned:
+        """The plan that these calls make."""
+        call = next((call for call in calls if call.tool in PREDICTS), None)
         if call is None:
-            about = next((call for call in draft.calls if "cohort" in call.arguments), None)
+            about = next((call for call in calls if "cohort" in call.arguments), None)
             return Planned(act=chosen, chosen=chosen, cohort=_cohort_of(about) if about else None)
         arguments = call.arguments
         endpoints = arguments.get("endpoints", ()) or ([arguments["endpoint"]] if "endpoint" in arguments else ())
@@ -156,9 +159,9 @@ class Router:
             refusal=refusal,
         )
 
-    def judge(self, case: RoutingCase) -> Verdict:
-        """Compare a plan with what is right."""
-        planned = self.plan(case.question, case.after)
+    def judge(self, case: RoutingCase, planned: Planned | None = None) -> Verdict:
+        """Compare a plan with what is right: the offline planner's, or one that was made otherwise."""
+        planned = planned or self.plan(case.question, case.after)
         answerable = not planned.refusal or not self._refuses_what_is_right(case)
         act = planned.act if answerable else planned.chosen
         slots: dict[str, bool] = {}
@@ -270,7 +273,11 @@ def _act(draft: Draft) -> Act:
         return Act.ASK if draft.status is Status.NEEDS_INPUT else Act.ABSTAIN
     if draft.refusal:
         return Act.ABSTAIN
-    tools = [call.tool for call in draft.calls]
+    return act_of([call.tool for call in draft.calls])
+
+
+def act_of(tools: Sequence[str]) -> Act:
+    """What is done by calling these tools."""
     predicted = next((PREDICTS[tool] for tool in tools if tool in PREDICTS), None)
     return predicted or (Act.DESCRIBE if "describe_cohort" in tools else Act.SEARCH)
 

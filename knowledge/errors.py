@@ -12,6 +12,14 @@ CohortTwinError
 │   ├── UnknownRun
 │   ├── UnknownConversation
 │   ├── ConversationBusy       another question of it is being answered
+│   ├── UnknownJob
+│   ├── Conflict               what is there stands against it
+│   ├── StaleChange            it was changed by somebody else since it was read
+│   ├── NotSignedIn            no key, or a wrong one
+│   ├── NotAllowed             the request comes from where it must not
+│   │   └── Misdirected        by a host name that is not the service's
+│   ├── TooLarge               the body of a request
+│   ├── TooMany                one owner asks for too much at once
 │   ├── CohortNotCovered       no archetype covers the cohort
 │   ├── EmptyCohort            the restrictions leave nobody
 │   ├── ImpossibleDose
@@ -33,6 +41,7 @@ CohortTwinError
 │   └── ModelMisbehaved
 ├── ToolFailed                 a tool stopped on a fault of its own
 ├── RunCancelled               whoever asked has left
+├── TooBusy                    all owners together ask for too much at once
 └── LimitReached               time, calls or budget
 """
 
@@ -99,6 +108,38 @@ class UnknownConversation(UsageError):
 
 class ConversationBusy(UsageError):
     """Another question of the conversation is being answered."""
+
+
+class UnknownJob(UsageError):
+    """No job has this id."""
+
+
+class Conflict(UsageError):
+    """What is there already stands against it."""
+
+
+class StaleChange(UsageError):
+    """It was changed by somebody else since it was read, or the caller did not say which state is meant."""
+
+
+class NotSignedIn(UsageError):
+    """No key, or one that nobody has."""
+
+
+class NotAllowed(UsageError):
+    """The request comes from a place it must not come from."""
+
+
+class Misdirected(NotAllowed):
+    """The request calls the service by a host name that is not its own."""
+
+
+class TooLarge(UsageError):
+    """The body of a request is larger than the limit."""
+
+
+class TooMany(UsageError):
+    """One owner has too much under way."""
 
 
 class CohortNotCovered(UsageError):
@@ -183,6 +224,10 @@ class ToolFailed(CohortTwinError):
 
 class RunCancelled(CohortTwinError):
     """Whoever asked has left; the run was stopped."""
+
+
+class TooBusy(CohortTwinError):
+    """All owners together have too much under way; later there is room again."""
 
 
 class LimitReached(CohortTwinError):

@@ -158,6 +158,7 @@ class ExactIndex:
         import numpy as np
 
         self._ids = sorted(vectors)
+        self.ids = frozenset(vectors)
         self._rows = {passage_id: row for row, passage_id in enumerate(self._ids)}
         self._matrix = np.stack([vectors[passage_id] for passage_id in self._ids])
         self.count = len(self._ids)

@@ -20,6 +20,7 @@ from knowledge.base import KnowledgeBase
 from knowledge.embedding import Embedder, open_embedder
 from knowledge.hidden import Hidden
 from knowledge.index import DenseIndex, ExactIndex, drop_sealed
+from knowledge.joined_index import JoinedIndex
 from knowledge.literature import corpus_hash
 from knowledge.lock import DataDirLock
 from knowledge.merging import merge_sources
@@ -69,7 +70,7 @@ class LiteratureRetriever:
         passages: Sequence[Passage],
         *,
         embedder: Embedder | None,
-        index: DenseIndex | ExactIndex | None,
+        index: DenseIndex | ExactIndex | JoinedIndex | None,
         lock: DataDirLock | None = None,
         sources: Mapping[str, Source] | None = None,
         imported: Collection[str] = (),
@@ -151,6 +152,32 @@ class LiteratureRetriever:
         except BaseException:
             lock.release()
             raise
+
+    def with_library(self, base: KnowledgeBase, store: Store, owner: str = LOCAL_OWNER) -> LiteratureRetriever:
+        """The passages of this retriever and those that `owner` imported into `store`, without copying its index.
+
+        Parameters
+        ----------
+        base : the knowledge that was joined with the owner's.
+        store : where the owner's rows are; vectors of new passages are computed and kept there.
+
+        The result needs no closing, and works as long as this retriever is open.
+        """
+        from knowledge.ingest.library import Library
+
+        own = Library(store, owner).passages()
+        if not own or self._embedder is None or self._index is None:
+            return self
+        imported = frozenset(passage.passage_id for passage in own)
+        in_both = len(imported & self._passages.keys())
+        return LiteratureRetriever(
+            base,
+            [*self._passages.values(), *own],
+            embedder=self._embedder,
+            index=JoinedIndex(self._index, ExactIndex.open(store, self._embedder, own), in_both),
+            sources=merge_sources(base.sources, store.user_sources(owner)),
+            imported=imported,
+        )
 
     @property
     def count(self) -> int:

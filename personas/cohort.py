@@ -205,15 +205,17 @@ def parse_cohort(personas: Sequence[str], restrictions: Sequence[str]) -> Cohort
     InvalidInput when a share is missing or no number; EmptyCohort when restrictions exclude each other.
     """
     limits = parse_restrictions("; ".join(restrictions))
+    if not all(text.partition("=")[0].strip() for text in personas):
+        raise InvalidInput("An archetype has no name.", "Write it like 't2d_adults'.")
     if len(personas) == 1 and "=" not in personas[0]:
         return CohortSpec(persona_id=personas[0], restrictions=limits)
     parts = []
-    for text in personas:
-        name, _, weight = text.partition("=")
-        if _SHARE.fullmatch(weight.strip()) is None or not float(weight) > 0:
-            raise InvalidInput(f"'{text}' names no share of the mixture.", f"Write it like '{name}=0.3'.")
-        parts.append(MixturePart(persona_id=name.strip(), weight=float(weight)))
     try:
+        for text in personas:
+            name, _, weight = text.partition("=")
+            if _SHARE.fullmatch(weight.strip()) is None or not float(weight) > 0:
+                raise InvalidInput(f"'{text}' names no share of the mixture.", f"Write it like '{name}=0.3'.")
+            parts.append(MixturePart(persona_id=name.strip(), weight=float(weight)))
         return CohortSpec(mixture=tuple(parts), restrictions=limits)
     except ValidationError as error:
         fault = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from tools.capacity.tool import simulate_clinic_capacity
 from tools.cohort.tool import describe_cohort
 from tools.cost_effectiveness.tool import evaluate_cost_effectiveness
+from tools.epidemic.tool import simulate_epidemic
 from tools.literature.tool import search_literature
+from tools.population.tool import forecast_population
 from tools.registry import Registry, Tool
 from tools.response.explain_tool import explain_prediction
 from tools.response.ranking_tool import rank_treatments
 from tools.response.responders_tool import find_responders
 from tools.response.stopping_tool import simulate_stopping
 from tools.response.tool import compare_treatments, simulate_treatment_response
+from tools.supply.tool import simulate_supply
 from tools.trial_design.tool import design_trial, design_two_stage_trial, simulate_enrichment_trial
 from tools.uptake.tool import forecast_uptake
 from tools.voice.focus_group_tool import focus_group
@@ -35,9 +39,13 @@ def build_registry() -> Registry:
         focus_group,
         evaluate_cost_effectiveness,
         forecast_uptake,
+        simulate_epidemic,
+        forecast_population,
         design_trial,
         design_two_stage_trial,
         simulate_enrichment_trial,
+        simulate_clinic_capacity,
+        simulate_supply,
     )
     for declared in tools:
         registry.add(declared)

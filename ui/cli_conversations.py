@@ -77,10 +77,13 @@ def conversations_resume(name: Name, as_json: JsonFlag = False) -> None:
 
 
 @conversations_app.command("delete")
-def conversations_delete(name: Name) -> None:
+def conversations_delete(name: Name, as_json: JsonFlag = False) -> None:
     """Forget a conversation. Its runs stay in the ledger, which forgets nothing."""
     with open_assistant() as assistant:
         turns = assistant.memory.delete(name)
+    if as_json:
+        write_json({"name": name, "questions": turns})
+        return
     write(
         f"Forgot the conversation {name} ({'1 question' if turns == 1 else f'{turns} questions'}). Its runs stay recorded."
     )

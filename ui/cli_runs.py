@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from knowledge.errors import InvalidInput
+from ui.cli_chat import write_new
 from ui.console import JsonFlag, open_assistant, write, write_json
 
 runs_app = typer.Typer(help="The run ledger: list, show, replay, verify, export.", no_args_is_help=True)
@@ -73,6 +76,7 @@ def runs_verify(
     file: Annotated[
         Path | None, typer.Option(help="Check an exported ledger instead; needs no data directory.")
     ] = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Check the hash chain of the ledger, or of an exported one."""
     if file is not None:
@@ -82,18 +86,53 @@ def runs_verify(
     else:
         with open_assistant() as assistant:
             count, head = assistant.verify_runs(), assistant.ledger.head()
+    if as_json:
+        write_json({"runs": count, "intact": True, "head": head})
+        return
     write(f"{_runs(count)}, hash chain intact. Newest hash: {head}")
 
 
 @runs_app.command("export")
 def runs_export(
-    out: Annotated[Path, typer.Option(help="File to write, one run a line (JSON lines).")],
+    out: Annotated[Path | None, typer.Option(help="File to write; an answer goes to standard output with '-'.")] = None,
+    run_id: Annotated[
+        str, typer.Argument(help="Export the answer of this run; without one, the whole ledger is exported.")
+    ] = "",
+    form: Annotated[str, typer.Option("--format", help="Of an answer: html, pdf, docx, json or csv.")] = "",
+    as_json: JsonFlag = False,
 ) -> None:
-    """Write the whole ledger to a file that can be checked without this machine."""
+    """Write an answer as a document, or the whole ledger (JSON lines) so that it can be checked without this machine."""
+    if run_id:
+        _export_answer(run_id, form, out, as_json)
+        return
+    if form:
+        raise InvalidInput("The ledger is always written as JSON lines.", "To export an answer, name its run.")
+    if out is None:
+        raise InvalidInput("No file was named.", "For example: cohort runs export --out runs.jsonl")
     with open_assistant() as assistant:
         count, head = assistant.ledger.export(out), assistant.ledger.head()
+    if as_json:
+        write_json({"runs": count, "file": str(out), "head": head})
+        return
     write(f"{_runs(count)} written to {out}. Newest hash: {head}")
     write(f"Check it anywhere with: cohort runs verify --file {out}")
+
+
+def _export_answer(run_id: str, form: str, out: Path | None, as_json: bool) -> None:
+    from ui.exports import export_run
+
+    with open_assistant() as assistant:
+        suffix = out.suffix.removeprefix(".") if out is not None else ""
+        made = export_run(assistant.ledger.record(run_id), form or suffix or "html")
+    if out is not None and str(out) == "-":
+        sys.stdout.buffer.write(made.content)
+        return
+    path = out or Path(made.file_name)
+    write_new(path, made.content)
+    if as_json:
+        write_json({"run": run_id, "file": str(path), "media_type": made.media_type, "bytes": len(made.content)})
+        return
+    write(f"Written to {path}.")
 
 
 def _runs(count: int) -> str:

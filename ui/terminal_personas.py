@@ -22,14 +22,11 @@ from assistant.persona_views import (
     TrialMatches,
     UpdateReport,
 )
+from ui.console import terminal
 
 _BAR = 6  # characters on each side of the middle of a bar
 _FULL = 2.0  # SDs that fill it
 _ALARM = "bold yellow"
-
-
-def _console() -> Console:
-    return Console(highlight=False)
 
 
 def _table(*columns: str, right: Iterable[str] = ()) -> Table:
@@ -46,7 +43,7 @@ def _add(table: Table, *cells: str, style: str = "") -> None:
 
 def print_list(rows: list[Listed]) -> None:
     """All archetypes, by area."""
-    console = _console()
+    console = terminal()
     table = _table("Archetype", "Name", "Sourced", "Learned", right=("Sourced", "Learned"))
     area = ""
     for row in rows:
@@ -61,7 +58,7 @@ def print_list(rows: list[Listed]) -> None:
 
 def print_found(found: list[Found]) -> None:
     """What a search found, best first."""
-    console = _console()
+    console = terminal()
     if not found:
         console.print("No archetype shares a word with that. Say it in other words.")
         return
@@ -75,7 +72,7 @@ def print_found(found: list[Found]) -> None:
 
 def print_comparison(result: Comparison) -> None:
     """Two archetypes side by side, with a bar for each standardised difference."""
-    console = _console()
+    console = terminal()
     console.print(Text(f"A  {result.first_name}", style="bold"))
     console.print(Text(f"B  {result.second_name}", style="bold"))
     table = _table("Attribute", "A", "B", "B − A", "in SDs", "Overlap", right=("A", "B", "B − A", "Overlap"))
@@ -104,7 +101,7 @@ def print_comparison(result: Comparison) -> None:
 
 def print_similar(persona_id: str, rows: list[Similar]) -> None:
     """The nearest archetypes."""
-    console = _console()
+    console = terminal()
     table = _table("Archetype", "Name", "Distance", "Shared", "Differs most in", right=("Distance", "Shared"))
     for row in rows:
         _add(table, row.id, row.name, f"{row.distance:.2f}", str(row.shared), row.farthest_attribute)
@@ -114,7 +111,7 @@ def print_similar(persona_id: str, rows: list[Similar]) -> None:
 
 def print_trials(found: TrialMatches) -> None:
     """Trials whose population is nearest, and the farthest."""
-    console = _console()
+    console = terminal()
     console.print(Text(f"Trials whose people are most like: {found.name}", style="bold"))
     table = _table("Trial", "n", "Distance", "Compared on, in SDs of the archetype", right=("n", "Distance"))
     for match in found.nearest:
@@ -143,7 +140,7 @@ def _trial(table: Table, match: TrialMatch) -> None:
 
 def print_update(report: UpdateReport) -> None:
     """What was learned, figure by figure, and what contradicted the belief."""
-    console = _console()
+    console = terminal()
     entry = report.entry
     done = "Would learn" if report.dry_run else f"Learned (entry {entry.seq})"
     console.print(Text(f"{report.name}", style="bold"))
@@ -203,7 +200,7 @@ def _after_changes(console: Console, entry: Entry, threshold: float) -> None:
 
 def print_history(history: History) -> None:
     """The thread, and how well the archetype keeps up."""
-    console = _console()
+    console = terminal()
     console.print(Text(history.name, style="bold"))
     if not history.entries:
         console.print("Nothing was learned yet; all values are the archetype's own.")

@@ -42,6 +42,7 @@ class LayeredLibrary(PersonaLibrary):
         self.threads = Threads(overlay / FILE_NAME)
         self._given = held
         self._newest: dict[str, list[dict[str, Any]]] | None = None
+        self.revision = 0  # raised by `refresh`: what was computed from an earlier one may be out of date
         super().__init__(root)
 
     @property
@@ -92,6 +93,7 @@ class LayeredLibrary(PersonaLibrary):
         self._newest = None
         self._files = self._find()
         self._personas = {}
+        self.revision += 1
         resolve._RESOLVERS.pop(self, None)
 
     def _threads(self) -> Mapping[str, list[dict[str, Any]]]:

@@ -139,3 +139,36 @@ def test_an_unknown_drug_is_not_replaced_by_the_last_one(shipped: KnowledgeBase,
     asked = _after(shipped, library, FIRST, "ok and Zorbimab 5 mg?")
     assert asked.unknown_drugs == ("Zorbimab",)
     assert asked.active == []
+
+
+def test_another_unit_and_the_other_arm_are_the_same_prediction(
+    shipped: KnowledgeBase, library: PersonaLibrary
+) -> None:
+    first = "canagliflozin 300 mg in adults with type 2 diabetes: HbA1c change at 26 weeks"
+    assert _after(shipped, library, first, "what is that in mmol/mol?").ask == ""
+    placebo = _after(shipped, library, first, "and on placebo?")
+    assert placebo.ask == ""
+    assert [one.label for one in placebo.treatments] == ["canagliflozin 300 mg", "placebo"]
+
+
+def test_a_drug_is_added_to_those_compared(shipped: KnowledgeBase, library: PersonaLibrary) -> None:
+    first = "tirzepatide 10 mg vs semaglutide 1 mg in adults with type 2 diabetes at 40 weeks"
+    ranked = _after(shipped, library, first, "add dulaglutide 1.5 mg and rank the three on HbA1c")
+    assert ranked.intent is Intent.RANK
+    assert [one.label for one in ranked.active] == ["tirzepatide 10 mg", "semaglutide 1 mg", "dulaglutide 1.5 mg"]
+
+
+def test_an_illness_of_two_is_taken_away(shipped: KnowledgeBase, library: PersonaLibrary) -> None:
+    turns = ("adults with obesity and type 2 diabetes on semaglutide 2.4 mg", "tirzepatide 10 mg?", "15 mg?")
+    asked = _after(shipped, library, *turns, "how many have vomiting on it?", "and those without diabetes?")
+    assert _who(asked) == ("obesity_adults", ["type_2_diabetes=no"])
+    assert [one.label for one in asked.active] == ["tirzepatide 15 mg"]
+
+
+def test_what_they_are_on_already_is_no_new_treatment(shipped: KnowledgeBase, library: PersonaLibrary) -> None:
+    asked = _after(shipped, library, FIRST, "only those on metformin")
+    assert [one.name for one in asked.active] == ["semaglutide"]
+    assert [one.name for one in asked.background] == ["metformin"]
+    assert [one.name for one in _after(shipped, library, FIRST, "and patients on tirzepatide?").active] == [
+        "tirzepatide"
+    ]

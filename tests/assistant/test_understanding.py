@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from assistant.outcomes import check_words
-from assistant.reading import Role, read_horizon, read_treatments
+from assistant.reading import read_horizon, read_treatments
+from assistant.roles import Role
 from assistant.topics import mask_identifiers
 from assistant.understanding import Intent, understand
 from knowledge.base import KnowledgeBase

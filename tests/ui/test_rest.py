@@ -1,22 +1,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
 
 from assistant.schemas import Answer
-from assistant.service import Assistant
-from ui.server import check_host, create_app
+from knowledge.errors import InvalidInput
+from ui.auth import check_host
 
 QUESTION = {"text": "How would adults with type 2 diabetes react to semaglutide 1 mg weekly over 30 weeks?"}
-
-
-@pytest.fixture(scope="module")
-def client(assistant: Assistant) -> Iterator[TestClient]:
-    with TestClient(create_app(assistant, chat=False), raise_server_exceptions=False) as made:
-        yield made
 
 
 def test_ask_gives_the_typed_answer(client: TestClient) -> None:
@@ -100,11 +93,17 @@ def test_the_api_is_documented(client: TestClient) -> None:
     assert "/api/v1/tools/{name}" in paths
 
 
-def test_only_loopback_is_served() -> None:
-    from knowledge.errors import InvalidInput
-
-    assert check_host("localhost") == "127.0.0.1"
-    assert check_host("::1") == "::1"
-    for host in ("0.0.0.0", "192.168.1.5", "example"):
-        with pytest.raises(InvalidInput):
-            check_host(host)
+def test_only_loopback_is_served_without_keys_and_sign_in() -> None:
+    assert check_host("localhost", keys=False, users=False) == "127.0.0.1"
+    assert check_host("::1", keys=False, users=False) == "::1"
+    for host in ("0.0.0.0", "192.168.1.5", "::"):
+        with pytest.raises(InvalidInput, match=r"cohort keys new NAME.*cohort users add NAME"):
+            check_host(host, keys=False, users=False)
+        with pytest.raises(InvalidInput, match="cohort users add NAME"):
+            check_host(host, keys=True, users=False)
+        with pytest.raises(InvalidInput, match="cohort keys new NAME"):
+            check_host(host, keys=False, users=True)
+        assert check_host(host, keys=True, users=False, chat=False) == host
+        assert check_host(host, keys=True, users=True) == host
+    with pytest.raises(InvalidInput, match="not an address"):
+        check_host("example", keys=True, users=True)

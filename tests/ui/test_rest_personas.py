@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fastapi.testclient import TestClient
 
 from assistant.persona_views import ComparisonView, Found, History, Listed, Similar, TrialMatches
-from assistant.service import Assistant
 from personas.schemas import Persona
-from ui.server import create_app
 
 BASE = "/api/v1/personas"
-
-
-@pytest.fixture(scope="module")
-def client(assistant: Assistant) -> Iterator[TestClient]:
-    with TestClient(create_app(assistant, chat=False), raise_server_exceptions=False) as made:
-        yield made
 
 
 def test_typed_answers(client: TestClient) -> None:
