@@ -89,6 +89,7 @@ _GIVEN_WITH = re.compile(
     r"(?:(?:a|the|their|stable|background|concomitant|standard|usual|conventional|oral|weekly|platinum|platinum-based)\s+)*",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"[.?!;]\s")
 # 'Telmisartan/hydrochlorothiazide 80/25 mg': the parts before the last.
 _PARTS_BEFORE = re.compile(rf"(?:(?:{NUMBER})\s*(?:mg|mcg|ug|µg|μg)?\s*[/-]\s*){{1,2}}$", re.IGNORECASE)
 _BARE_PARTS = re.compile(rf"\s+(?P<parts>(?:{NUMBER})(?:\s*/\s*(?:{NUMBER})){{1,2}})(?![\w%/:.-])", re.IGNORECASE)
@@ -151,8 +152,8 @@ def read_treatments(text: str, vocabulary: Vocabulary) -> list[Treatment]:
                 role_of(text, mention, start),
             )
         )
-    treatments = _given_with(text, mentions, treatments)
     treatments = _told_apart(text, mentions, treatments)
+    treatments = _given_with(text, mentions, treatments)
     had = {one.name for one in treatments if one.role is Role.BACKGROUND}
     treatments = [
         replace(one, role=Role.BACKGROUND) if one.name in had and one.dose is None else one for one in treatments
@@ -207,6 +208,12 @@ def _given_with(text: str, mentions: Sequence[Mention], treatments: Sequence[Tre
         alone = other.dose is None and (one.dose is not None or other.name.endswith("(any)"))
         if alone and {one.name, other.name}.isdisjoint(CONTROLS) and _GIVEN_WITH.fullmatch(between):
             told[position] = replace(other, role=Role.BACKGROUND)
+    # 'Adults on A 10 mg. What happens on B 5 mg?': the last sentence asks, the one before says what they have.
+    for position in range(1, len(mentions)):
+        later = told[position]
+        apart = _SENTENCE_END.search(text[mentions[position - 1].end : mentions[position].start])
+        if apart and later.role is Role.ON and later.dose is not None:
+            told[:position] = [replace(o, role=Role.BACKGROUND) if o.role is Role.ON else o for o in told[:position]]
     return told
 
 

@@ -88,14 +88,24 @@ def run_bench(runs: int) -> Iterator[str]:
 def bench_tools(runs: int) -> Iterator[str]:
     """Yield the lines about the simulation tools, each beside its peers."""
     from evals import (
+        bench_capacity,
         bench_cost_effectiveness,
         bench_epidemic,
         bench_population,
+        bench_supply,
         bench_trial_design,
         bench_uptake,
     )
 
-    for part in (bench_trial_design, bench_cost_effectiveness, bench_uptake, bench_epidemic, bench_population):
+    for part in (
+        bench_trial_design,
+        bench_cost_effectiveness,
+        bench_uptake,
+        bench_epidemic,
+        bench_population,
+        bench_capacity,
+        bench_supply,
+    ):
         yield from part.lines(runs)
 
 

@@ -125,7 +125,7 @@ def lines(runs: int) -> Iterator[str]:
     yield f"{runs} runs by turns; registration, then {CHAIRS} chairs; median patients per second (lowest to highest)"
     yield from report_rates(ways, runs)
     if other is None:
-        yield "  peer: ciw is not installed (extra bench)."
+        yield "  peer: ciw is not installed (measured with 3.2.7)."
     yield "The event loop, which priorities, shifts and patience need, on the same clinic"
     yield from report_rates(
         {

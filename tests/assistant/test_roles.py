@@ -38,6 +38,16 @@ from personas.library import PersonaLibrary
         ("varenicline 1 mg plus nicotine patch in smokers", ["varenicline/nicotine patch"], []),
         ("How do adults with T2D on semaglutide fare?", ["semaglutide"], []),
         ("deaths with vs without dapagliflozin 10 mg in HFrEF", ["dapagliflozin 10 mg"], []),
+        (
+            "Adults with T2D are on metformin 2000 mg. HbA1c on semaglutide 1 mg?",
+            ["semaglutide 1 mg"],
+            ["metformin 2000 mg"],
+        ),
+        (
+            "pembrolizumab plus chemotherapy versus nivolumab in advanced NSCLC, overall survival",
+            ["pembrolizumab", "nivolumab"],
+            ["chemotherapy (any)"],
+        ),
         ("cariprazine 4.5 mg and on placebo in depression", ["cariprazine 4.5 mg"], []),
     ],
 )

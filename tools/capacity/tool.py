@@ -84,6 +84,10 @@ def _assumptions(request: ClinicInput, filled: Filled) -> list[str]:
         said.append(
             "All rates, durations and costs are taken as exactly known; intervals show differences between runs."
         )
+    else:
+        said.append(
+            "Intervals are over runs under drawn values of what is uncertain, so they hold ignorance and chance."
+        )
     if request.warm_up == 0:
         said.append("The clinic starts empty and nothing is left out at the beginning (warm-up 0).")
     if request.currency:

@@ -90,6 +90,10 @@ def _assumptions(request: SupplyInput, filled: Filled | None) -> list[str]:
             said.append("Demand of different periods is independent, apart from the pattern given.")
         if filled.certain:
             said.append("Mean demand and costs are taken as exactly known; intervals show chance only.")
+        else:
+            said.append(
+                "Intervals are over runs under drawn values of what is uncertain, so they hold ignorance and chance."
+            )
         if request.policy is not None and filled.expected is not None and not filled.certain:
             said.append("The best rule was computed for the base case of the uncertain quantities.")
         if request.warm_up == 0:
@@ -109,6 +113,8 @@ def _warnings(request: SupplyInput, found: dict[str, FloatArray]) -> list[str]:
         said.append(f"{len(request.demand.paths)} paths of demand are used again for {request.draws} draws.")
     if request.demand is not None and request.demand.distribution == "normal" and (request.demand.cv or 0) > 0.33:
         said.append("Normal demand with so large a spread is often below 0 and is then taken as 0; gamma fits better.")
+    if request.disruption is not None and request.policy is not None and "optimal" in request.policy.kind:
+        said.append("The best rule was computed for a supplier that never fails.")
     if found and float(found["supply.fill_rate"].mean()) < 0.5:
         said.append("Less than half of the demand is met at once: the ordering rule is too low for this demand.")
     return said
