@@ -86,8 +86,11 @@ class Recorder:
 def toolbox(
     registry: Registry, context: ToolContext, recorder: Recorder, bounds: Bounds | None = None
 ) -> list[BaseTool]:
-    """All registered tools as LangChain tools that answer `(content, artifact)`; calls outside `bounds` are not run."""
-    return [_adapt(declared, context, recorder, bounds) for declared in registry]
+    """The tools that are offered to chat models, as LangChain tools that answer `(content, artifact)`.
+
+    Calls outside `bounds` are not run.
+    """
+    return [_adapt(declared, context, recorder, bounds) for declared in registry if declared.offered]
 
 
 def _adapt(declared: Tool[Any, Any], context: ToolContext, recorder: Recorder, bounds: Bounds | None) -> BaseTool:

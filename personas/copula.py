@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 REPAIR_TOLERANCE = 0.05
 # Beyond this latent correlation one attribute is a function of the other.
 _LARGEST = 0.999
+# The integral behind a rank correlation is right to this; an attainable one must not be refused for less.
+ROUNDING = 1e-6
 _SMALLEST_EIGENVALUE = 1e-6
 # Stated values that no matrix can have make the scaling run away.
 _DIVERGED = 1e6
@@ -113,11 +115,13 @@ def latent_of_spearman(
         return 2.0 * math.sin(math.pi * spearman / 6.0)
     limit = math.copysign(_LARGEST, spearman)
     most = spearman_of_latent(limit, first, second)
-    if abs(spearman) > abs(most):
+    if abs(spearman) > abs(most) + ROUNDING:
         raise PersonaError(
             f"Spearman {spearman:g} is out of reach; these two margins allow {most:.3f} at most.",
             "A share near 0 or 1 bounds how strongly an attribute can correlate.",
         )
+    if abs(spearman) >= abs(most):
+        return limit
     return _root(lambda latent: spearman_of_latent(latent, first, second) - spearman, limit, -spearman, most - spearman)
 
 

@@ -33,6 +33,7 @@ class Tool(Generic[I, R]):
     input_model, result_model : pydantic types.
     validation : how far its numbers are to be believed.
     version : changes when the same input may give another number.
+    offered : whether a chat model is offered it; schemas of large simulations would fill its context in every call.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Tool(Generic[I, R]):
     validation: Validation
     version: str
     function: Callable[[I, ToolContext], R]
+    offered: bool = True
 
     def parse(self, arguments: dict[str, Any]) -> I:
         """Validate raw arguments; every fault is named in one sentence (InvalidInput)."""
@@ -100,6 +102,7 @@ def tool(
     result: type[R],
     validation: Validation,
     version: str = "1",
+    offered: bool = True,
 ) -> Callable[[Callable[[I, ToolContext], R]], Tool[I, R]]:
     """Declare a tool. The function's docstring is what the model, REST and the docs show."""
 
@@ -114,6 +117,7 @@ def tool(
             validation=validation,
             version=version,
             function=function,
+            offered=offered,
         )
 
     return declare

@@ -95,7 +95,7 @@ def _functions(names: Sequence[str] = ()) -> list[dict[str, Any]]:
     return [
         {"type": "function", "function": {"name": tool.name, "description": tool.description,
                                           "parameters": tool.input_model.model_json_schema()}}
-        for tool in build_registry() if not names or tool.name in names
+        for tool in build_registry() if tool.offered and (not names or tool.name in names)
     ]  # fmt: skip
 
 
@@ -104,14 +104,14 @@ def _ask(model: LocalChatModel, words: str, choice: str = "any", names: Sequence
 
 
 def _assert_valid(message: AIMessage) -> None:
-    schemas = {tool.name: tool.input_model.model_json_schema() for tool in build_registry()}
+    schemas = {tool.name: tool.input_model.model_json_schema() for tool in build_registry() if tool.offered}
     assert message.tool_calls
     assert not message.invalid_tool_calls
     for call in message.tool_calls:
         jsonschema.Draft202012Validator(schemas[call["name"]]).validate(call["args"])
 
 
-@pytest.mark.parametrize("name", [tool.name for tool in build_registry()])
+@pytest.mark.parametrize("name", [tool.name for tool in build_registry() if tool.offered])
 def test_calls_of_a_random_model_fit_the_schemas(tiny: LocalChatModel, name: str) -> None:
     """Every tool by name, with other words each time: all calls are valid."""
     for turn in range(4):
@@ -129,7 +129,7 @@ def test_another_random_model_chooses_among_all_tools(tmp_path: Path) -> None:
 def test_random_characters_under_the_grammar_fit_the_schemas() -> None:
     """Without any model: at each place a random one of the characters that may come."""
     draw = random.Random(3)
-    schemas = {tool.name: tool.input_model.model_json_schema() for tool in build_registry()}
+    schemas = {tool.name: tool.input_model.model_json_schema() for tool in build_registry() if tool.offered}
     grammar = Grammar(schemas)
     for _ in range(40):
         stacks, text = grammar.start, ""

@@ -130,7 +130,7 @@ def test_enrichment_conserves_trials_and_follows_the_effect():
 
 def test_without_borrowing_the_trial_is_a_z_test():
     prior = ControlPrior(0.0, 0.2, 1.0, weight=0.0)
-    runs = simulate_borrowing(prior, 120, 80, 0.45, 3.0, 100_000, np.random.default_rng(1))
+    runs = simulate_borrowing(prior, 120, 80, 0.45, 0.0, 100_000, np.random.default_rng(1))
     exact = stats.norm.cdf(0.45 / math.sqrt(1 / 120 + 1 / 80) - 1.959964)
     assert float(runs.success.mean()) == pytest.approx(float(exact), abs=0.02)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -88,11 +91,17 @@ def test_answers_as_json(folder: Path) -> None:
     assert json.loads(found.stdout)["run_id"].startswith("r-")
 
 
+def _own_terminal() -> None:
+    """The terminal is the child's own, and Ctrl-C reaches it: a test worker ignores it, and children inherit that."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_stops_the_question_not_the_conversation(folder: Path) -> None:
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [COHORT, "chat"], stdin=slave, stdout=slave, stderr=slave, env=_environment(folder), start_new_session=True,
-        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
+        preexec_fn=_own_terminal,
     )  # fmt: skip
     os.close(slave)
     seen = ""

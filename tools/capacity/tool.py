@@ -14,7 +14,7 @@ from tools.registry import tool
 from tools.uncertainty import FloatArray
 
 
-@tool("simulate_clinic_capacity", input=ClinicInput, result=ClinicResult, validation=report.VALIDATION)
+@tool("simulate_clinic_capacity", input=ClinicInput, result=ClinicResult, validation=report.VALIDATION, offered=False)
 def simulate_clinic_capacity(request: ClinicInput, context: ToolContext) -> ClinicResult:
     """Simulate patients passing through a clinic: waits, utilisation, queues, patients lost, cost.
 

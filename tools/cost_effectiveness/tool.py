@@ -42,6 +42,7 @@ LABELS = {
     input=CostEffectivenessInput,
     result=CostEffectivenessResult,
     validation=report.VALIDATION,
+    offered=False,
 )
 def evaluate_cost_effectiveness(request: CostEffectivenessInput, context: ToolContext) -> CostEffectivenessResult:
     """Compute what treatments cost for the health they give: QALYs or DALYs, ICERs, net benefit, decision uncertainty.

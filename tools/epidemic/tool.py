@@ -18,7 +18,7 @@ from tools.registry import tool
 SHEET = Path(__file__).with_name("parameters.yaml")
 
 
-@tool("simulate_epidemic", input=EpidemicInput, result=EpidemicResult, validation=report.VALIDATION)
+@tool("simulate_epidemic", input=EpidemicInput, result=EpidemicResult, validation=report.VALIDATION, offered=False)
 def simulate_epidemic(request: EpidemicInput, context: ToolContext) -> EpidemicResult:
     """Simulate an epidemic: new infections over time, peak, attack rate by group, hospital stays, deaths, extinction.
 

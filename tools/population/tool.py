@@ -17,7 +17,9 @@ from tools.registry import tool
 SHEET = Path(__file__).with_name("parameters.yaml")
 
 
-@tool("forecast_population", input=PopulationInput, result=PopulationResult, validation=report.VALIDATION)
+@tool(
+    "forecast_population", input=PopulationInput, result=PopulationResult, validation=report.VALIDATION, offered=False
+)
 def forecast_population(request: PopulationInput, context: ToolContext) -> PopulationResult:
     """Forecast how many people will be in each stage of a disease and line of therapy, and what care they will need.
 

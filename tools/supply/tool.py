@@ -12,7 +12,7 @@ from tools.supply.simulation import simulate
 from tools.uncertainty import FloatArray
 
 
-@tool("simulate_supply", input=SupplyInput, result=SupplyResult, validation=report.VALIDATION)
+@tool("simulate_supply", input=SupplyInput, result=SupplyResult, validation=report.VALIDATION, offered=False)
 def simulate_supply(request: SupplyInput, context: ToolContext) -> SupplyResult:
     """Simulate a stock: how often it runs out, what is wasted, what it costs, and what a disruption of supply does.
 

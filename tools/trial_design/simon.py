@@ -63,7 +63,12 @@ def simon_designs(
     if not 0 < alpha < 0.5 or not alpha < power < 1:
         raise InvalidInput("alpha lies between 0 and 0.5, and power between alpha and 1.")
     single = _single_stage(uninteresting, interesting, alpha, power)
-    top = largest if largest is not None else min(int(1.5 * single) + 5, LARGEST)
+    if single is None and largest is None:
+        raise InvalidInput(
+            f"Even one stage of {LARGEST} participants does not keep alpha {alpha:g} and power {power:g}.",
+            "Rates this close need a randomised trial.",
+        )
+    top = largest if largest is not None else min(int(1.5 * (single or LARGEST)) + 5, LARGEST)
     if not 2 <= top <= LARGEST:
         raise InvalidInput(f"Designs of 2 to {LARGEST} participants are looked at, not {top}.")
     optimal: TwoStage | None = None
@@ -114,10 +119,10 @@ def _above(joint: np.ndarray) -> np.ndarray:
     return np.asarray(joint[::-1].cumsum(axis=0)[::-1][1:])
 
 
-def _single_stage(p0: float, p1: float, alpha: float, power: float) -> int:
-    """Participants that an exact one-stage binomial test needs, at most LARGEST."""
+def _single_stage(p0: float, p1: float, alpha: float, power: float) -> int | None:
+    """Participants that an exact one-stage binomial test needs; None when more than LARGEST."""
     for n in range(2, LARGEST + 1):
         cut = int(stats.binom.ppf(1 - alpha, n, p0))
         if stats.binom.sf(cut, n, p1) >= power:
             return n
-    return LARGEST
+    return None

@@ -27,7 +27,7 @@ VALIDATION = Validation.VERIFIED
 PIECE = 5000
 
 
-@tool("design_trial", input=DesignTrialInput, result=TrialDesign, validation=VALIDATION)
+@tool("design_trial", input=DesignTrialInput, result=TrialDesign, validation=VALIDATION, offered=False)
 @one_thread()
 def design_trial(request: DesignTrialInput, context: ToolContext) -> TrialDesign:
     """Size a two-arm trial, or give the power of one, and say how likely it is to succeed.
@@ -43,7 +43,7 @@ def design_trial(request: DesignTrialInput, context: ToolContext) -> TrialDesign
     return design(request, expected, context)
 
 
-@tool("design_two_stage_trial", input=TwoStageInput, result=TwoStageDesigns, validation=VALIDATION)
+@tool("design_two_stage_trial", input=TwoStageInput, result=TwoStageDesigns, validation=VALIDATION, offered=False)
 def design_two_stage_trial(request: TwoStageInput, context: ToolContext) -> TwoStageDesigns:
     """Find Simon's optimal and minimax two-stage designs of a single-arm phase II trial (Simon 1989), by enumeration.
 
@@ -82,7 +82,7 @@ def design_two_stage_trial(request: TwoStageInput, context: ToolContext) -> TwoS
     )
 
 
-@tool("simulate_enrichment_trial", input=EnrichmentInput, result=EnrichmentResult, validation=VALIDATION)
+@tool("simulate_enrichment_trial", input=EnrichmentInput, result=EnrichmentResult, validation=VALIDATION, offered=False)
 def simulate_enrichment_trial(request: EnrichmentInput, context: ToolContext) -> EnrichmentResult:
     """Simulate a two-stage adaptive enrichment trial: how often it is enriched, stops, and claims an effect in whom.
 

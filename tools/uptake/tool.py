@@ -19,7 +19,7 @@ from tools.uptake.simulation import choose, diffusion_draws, simulate
 SHEET = Path(__file__).with_name("parameters.yaml")
 
 
-@tool("forecast_uptake", input=UptakeInput, result=UptakeResult, validation=report.VALIDATION)
+@tool("forecast_uptake", input=UptakeInput, result=UptakeResult, validation=report.VALIDATION, offered=False)
 def forecast_uptake(request: UptakeInput, context: ToolContext) -> UptakeResult:
     """Forecast market access and uptake: how many people are eligible, covered, start a treatment and stay on it.
 
