@@ -359,8 +359,7 @@ def _literature(draft: Draft, passages: Sequence[RetrievedPassage]) -> tuple[str
         f"- **{hit.passage.trial or hit.passage.heading}** – {first_sentences(hit.passage.text)} [{hit.source.source_id}]"
         for hit in passages
     )
-    who = draft.plan.population[:1].lower() + draft.plan.population[1:]
-    subject = language.joined(list(draft.plan.interventions)) or who or "the question"
+    subject = language.joined(list(draft.plan.interventions)) or "the question"
     return (
         f"## What has been published about {subject}\n\nThe nearest passages, best first.\n\n### Passages\n\n{lines}",
         Status.ANSWERED,
