@@ -99,11 +99,11 @@ def test_the_table_shows_what_was_missed(bench: Bench) -> None:
     assert "unexpected: " in text
 
 
-@pytest.mark.slow
 # How long an answer took is the machine's doing as well: that fault is left to the script, which tells times, and judges none.
 UNTIMED = [fault for fault in FAULTS if fault.name != "slow answer"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", UNTIMED, ids=lambda fault: fault.name)
 def test_exactly_the_right_metrics_notice_each_fault(fault: Fault, bench: Bench) -> None:
     found = tried(fault, bench, bench.for_fault(fault))
