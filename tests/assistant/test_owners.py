@@ -23,6 +23,8 @@ from assistant.settings import Settings, load_settings
 from assistant.sign_in import UserBook, add_user, list_users, remove_user
 from knowledge.errors import Conflict, InvalidInput, StoreDamaged, UnknownConversation, UnknownPersona, UnknownRun
 
+# The store is the whole session's: names that no other test file uses.
+ALICE, BOB = "alice-of-owners", "bob-of-owners"
 QUESTION = "What is published about adherence to GLP-1 receptor agonists?"
 NOTE = """# Zanthoxyl drops in our clinic
 
@@ -50,10 +52,10 @@ def test_each_owner_has_a_folder_that_the_name_cannot_choose(tmp_path: Path) -> 
 
 def test_runs_and_conversations_are_unknown_to_others(owners: Owners) -> None:
     asked = Question(text=QUESTION, conversation="secret")
-    answer = owners.of("alice").ask(asked)
-    assert owners.of("alice").show_run(answer.run_id) == answer
-    assert [row.name for row in owners.of("alice").memory.recent()] == ["secret"]
-    for other in (owners.of("bob"), owners.local):
+    answer = owners.of(ALICE).ask(asked)
+    assert owners.of(ALICE).show_run(answer.run_id) == answer
+    assert [row.name for row in owners.of(ALICE).memory.recent()] == ["secret"]
+    for other in (owners.of(BOB), owners.local):
         with pytest.raises(UnknownRun):
             other.show_run(answer.run_id)
         with pytest.raises(UnknownRun):
@@ -63,12 +65,12 @@ def test_runs_and_conversations_are_unknown_to_others(owners: Owners) -> None:
         with pytest.raises(UnknownConversation):
             other.memory.delete("secret")
         assert answer.run_id not in {run.run_id for run in other.runs(1000)}
-    assert owners.of("bob").verify_runs() == 0
+    assert owners.of(BOB).verify_runs() == 0
 
 
 def test_the_shipped_things_are_shared(owners: Owners) -> None:
-    alice, bob = owners.of("alice"), owners.of("bob")
-    assert alice is owners.of("alice")
+    alice, bob = owners.of(ALICE), owners.of(BOB)
+    assert alice is owners.of(ALICE)
     assert alice.knowledge is bob.knowledge
     assert alice.context().retriever() is bob.context().retriever()
 
@@ -76,34 +78,34 @@ def test_the_shipped_things_are_shared(owners: Owners) -> None:
 def test_imported_files_are_used_at_once_and_by_their_owner_only(owners: Owners, tmp_path: Path) -> None:
     note = tmp_path / "clinic.md"
     note.write_text(NOTE, encoding="utf-8")
-    before = owners.of("carol")
-    assert owners.import_evidence("carol", [note], area="type_2_diabetes", dry_run=True).taken == 1
-    assert owners.of("carol") is before
-    report = owners.import_evidence("carol", [note], area="type_2_diabetes")
+    before = owners.of("carol-of-owners")
+    assert owners.import_evidence("carol-of-owners", [note], area="type_2_diabetes", dry_run=True).taken == 1
+    assert owners.of("carol-of-owners") is before
+    report = owners.import_evidence("carol-of-owners", [note], area="type_2_diabetes")
     assert (report.taken, report.passages) == (1, 1)
 
     def found(name: str) -> list[str]:
         result = owners.of(name).run_tool("search_literature", {"query": "adherence zanthoxyl drops semaglutide"})
         return [hit.passage.text for hit in result.passages]
 
-    assert any("zanthoxyl" in text for text in found("carol"))
-    for name in ("dave", LOCAL):
+    assert any("zanthoxyl" in text for text in found("carol-of-owners"))
+    for name in ("dave-of-owners", LOCAL):
         assert not any("zanthoxyl" in text for text in found(name))
-    stats, paths = owners.library("carol")
+    stats, paths = owners.library("carol-of-owners")
     assert stats.passages == 1
-    assert owners.library("dave")[0].passages == 0
-    assert owners.import_evidence("carol", [note], area="type_2_diabetes").duplicates == 1
-    assert owners.forget_evidence("dave", [Path(paths[0])]) == 0
-    assert owners.forget_evidence("carol", [Path(paths[0])]) == 1
-    assert not any("zanthoxyl" in text for text in found("carol"))
+    assert owners.library("dave-of-owners")[0].passages == 0
+    assert owners.import_evidence("carol-of-owners", [note], area="type_2_diabetes").duplicates == 1
+    assert owners.forget_evidence("dave-of-owners", [Path(paths[0])]) == 0
+    assert owners.forget_evidence("carol-of-owners", [Path(paths[0])]) == 1
+    assert not any("zanthoxyl" in text for text in found("carol-of-owners"))
 
 
 def test_what_was_under_way_goes_on_in_the_same_ledger_after_an_import(owners: Owners, tmp_path: Path) -> None:
     note = tmp_path / "other.md"
     note.write_text(NOTE.replace("zanthoxyl", "quillaja"), encoding="utf-8")
-    old = owners.of("erin")
-    owners.import_evidence("erin", [note], area="type_2_diabetes")
-    new = owners.of("erin")
+    old = owners.of("erin-of-owners")
+    owners.import_evidence("erin-of-owners", [note], area="type_2_diabetes")
+    new = owners.of("erin-of-owners")
     assert new is not old
     assert new.memory is old.memory
     answer = old.ask(QUESTION)
@@ -117,10 +119,10 @@ def test_own_archetypes_are_the_owners(owners: Owners, tmp_path: Path) -> None:
         "summary: Adults with type 2 diabetes who come to our clinic.\n",
         encoding="utf-8",
     )
-    alice = owners.of("alice")
+    alice = owners.of(ALICE)
     alice.bank.import_file(file)
     assert alice.persona("my_clinic").parent == "t2d_adults"
-    for other in (owners.of("bob"), owners.local):
+    for other in (owners.of(BOB), owners.local):
         with pytest.raises(UnknownPersona):
             other.persona("my_clinic")
     child = tmp_path / "my_ward.yaml"
@@ -140,7 +142,7 @@ def test_own_archetypes_are_the_owners(owners: Owners, tmp_path: Path) -> None:
 
 
 def test_the_same_question_again_is_a_run_of_its_own_with_the_same_numbers(owners: Owners) -> None:
-    frank = owners.of("frank")
+    frank = owners.of("frank-of-owners")
     question = "How would adults with type 2 diabetes react to semaglutide 1 mg weekly over 30 weeks?"
     first = frank.ask(question)
     kinds = [event.type for event in frank.stream(question)]
@@ -162,7 +164,7 @@ def test_the_same_question_again_is_a_run_of_its_own_with_the_same_numbers(owner
 
 
 def test_what_an_archetype_has_learned_is_not_answered_from_before(owners: Owners) -> None:
-    grace = owners.of("grace")
+    grace = owners.of("grace-of-owners")
     first = grace.ask(QUESTION)
     grace.bank.library.refresh()
     assert "computed_by" not in grace.ledger.record(grace.ask(QUESTION).run_id)
@@ -170,7 +172,7 @@ def test_what_an_archetype_has_learned_is_not_answered_from_before(owners: Owner
 
 
 def test_askers_of_the_same_wait_for_the_first(owners: Owners) -> None:
-    heidi, runs = owners.of("heidi"), []
+    heidi, runs = owners.of("heidi-of-owners"), []
     threads = [threading.Thread(target=lambda: runs.append(heidi.ask(QUESTION).run_id)) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -277,7 +279,7 @@ def test_users_sign_in_with_their_password(tmp_path: Path) -> None:
 
 
 def test_a_budget_is_shared_and_the_model_too(owners: Owners) -> None:
-    parts, other = owners.local._parts, owners.of("ivan")._parts
+    parts, other = owners.local._parts, owners.of("ivan-of-owners")._parts
     assert parts.backing.book is other.backing.book
     assert parts.slots is other.slots
     assert replace(parts).settings.data_dir != other.settings.data_dir
