@@ -27,6 +27,7 @@ from assistant.quoting import only_question
 from assistant.recovery import recover
 from assistant.schemas import Plan, Question, Status, StepRecord
 from assistant.settings import Settings
+from assistant.shelf import Shelf
 from assistant.toolbox import Recorder, summarise, toolbox
 from assistant.topics import without_instructions
 from assistant.verifying import Verifier, cohorts_named_in
@@ -133,6 +134,7 @@ class _Run:
             attempts,
             turn.saver if turn else None,
             turn.journal(thread) if turn else None,
+            None if self._ours else Shelf(registry),
         )
         # One tool at a time, in the order asked for: they are bound by the processor, and the same question must leave
         # the same record.

@@ -86,11 +86,8 @@ class Recorder:
 def toolbox(
     registry: Registry, context: ToolContext, recorder: Recorder, bounds: Bounds | None = None
 ) -> list[BaseTool]:
-    """The tools that are offered to chat models, as LangChain tools that answer `(content, artifact)`.
-
-    Calls outside `bounds` are not run.
-    """
-    return [_adapt(declared, context, recorder, bounds) for declared in registry if declared.offered]
+    """All tools, as LangChain tools that answer `(content, artifact)`; calls outside `bounds` are not run."""
+    return [_adapt(declared, context, recorder, bounds) for declared in registry]
 
 
 def _adapt(declared: Tool[Any, Any], context: ToolContext, recorder: Recorder, bounds: Bounds | None) -> BaseTool:

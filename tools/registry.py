@@ -33,7 +33,8 @@ class Tool(Generic[I, R]):
     input_model, result_model : pydantic types.
     validation : how far its numbers are to be believed.
     version : changes when the same input may give another number.
-    offered : whether a chat model is offered it; schemas of large simulations would fill its context in every call.
+    offered : whether a chat model sees it at once; it opens others when it needs them, as the schemas of large
+        simulations would fill its context in every call.
     """
 
     name: str

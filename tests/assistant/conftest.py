@@ -10,6 +10,7 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field
 
 from assistant.circuit import Backing
@@ -23,12 +24,14 @@ class Scripted(BaseChatModel):
     replies: list[Any]
     seen: list[list[BaseMessage]] = Field(default_factory=list)
     calls: int = 0
+    bound: list[list[dict[str, Any]]] = Field(default_factory=list)  # the tools of each call, as providers get them
 
     @property
     def _llm_type(self) -> str:
         return "scripted"
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        self.bound.append([convert_to_openai_tool(tool)["function"] for tool in tools])
         return self
 
     def _generate(
