@@ -197,12 +197,24 @@ def routing(
 @app.command()
 def bench(
     runs: Annotated[int, typer.Option(min=2, max=50, help="Interleaved repetitions.")] = 5,
+    tools: Annotated[bool, typer.Option("--tools", help="Only the simulation tools.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page.")] = None,
 ) -> None:
-    """Measure start and answer times, interleaved with named peers."""
-    from evals.bench import run_bench
+    """Measure start and answer times, interleaved with named peers, and how the simulations grow."""
+    from evals.bench import bench_tools, run_bench
+    from evals.bench_page import bench_page
+    from evals.growth import Curve
+    from evals.report import REPORTS
 
-    for line in run_bench(runs):
+    said: list[str] = []
+    curves: list[Curve] = []
+    for line in (bench_tools if tools else run_bench)(runs, curves):
         _line(line)
+        said.append(line)
+    folder = out or REPORTS
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bench.html").write_text(bench_page(said, curves), encoding="utf-8")
+    _line(f"Report: {folder / 'bench.html'}")
 
 
 @app.command()

@@ -12,16 +12,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from assistant.bootstrap import build_assistant
 from assistant.settings import load_settings
 from evals import bench_personas
+from evals.growth import Curve, measure
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "How would adults with type 2 diabetes react to dulaglutide 1.5 mg weekly over 26 weeks?"
 FIRST = "How would adults over 65 with type 2 diabetes and chronic kidney disease react to semaglutide 1 mg weekly over 30 weeks?"
+SIMULATIONS = (
+    "trial_design", "cost_effectiveness", "uptake", "epidemic", "population", "capacity", "supply",
+)  # fmt: skip
 
 _PEER_RETRIEVAL = """
 import sys
@@ -49,8 +54,8 @@ collection.add(ids=[p.passage_id for p in passages], embeddings=model.encode([p.
 _PEER_HELP = "import typer; app = typer.Typer(); app.command()(lambda: None); app(['--help'])"
 
 
-def run_bench(runs: int) -> Iterator[str]:
-    """Yield the lines of the report."""
+def run_bench(runs: int, curves: list[Curve]) -> Iterator[str]:
+    """Yield the lines of the report; how the simulations grow is added to `curves`."""
     with TemporaryDirectory() as own, TemporaryDirectory() as peer:
         environment = {**os.environ, "COHORT_DATA_DIR": own}
         with build_assistant(load_settings(data_dir=Path(own))) as assistant:
@@ -82,31 +87,17 @@ def run_bench(runs: int) -> Iterator[str]:
     from evals import bench_agent  # reads the whole assistant, which the parts above must not
 
     yield from bench_agent.run_bench(max(runs, 12))
-    yield from bench_tools(runs)
+    yield from bench_tools(runs, curves)
 
 
-def bench_tools(runs: int) -> Iterator[str]:
-    """Yield the lines about the simulation tools, each beside its peers."""
-    from evals import (
-        bench_capacity,
-        bench_cost_effectiveness,
-        bench_epidemic,
-        bench_population,
-        bench_supply,
-        bench_trial_design,
-        bench_uptake,
-    )
-
-    for part in (
-        bench_trial_design,
-        bench_cost_effectiveness,
-        bench_uptake,
-        bench_epidemic,
-        bench_population,
-        bench_capacity,
-        bench_supply,
-    ):
+def bench_tools(runs: int, curves: list[Curve]) -> Iterator[str]:
+    """Yield the lines about the simulation tools, each beside its peers; how each grows is added to `curves`."""
+    for name in SIMULATIONS:
+        part = import_module(f"evals.bench_{name}")
         yield from part.lines(runs)
+        curve = measure(part.growth())
+        yield from curve.told()
+        curves.append(curve)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> float:

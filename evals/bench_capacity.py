@@ -6,8 +6,6 @@ tool draws its services itself. All waits are compared first, patient by patient
 
 from __future__ import annotations
 
-import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.bench_cost_effectiveness import report_rates
+from evals.growth import Growth
 from tools.capacity.arrivals import walk_ins
 from tools.capacity.kernels import services
 from tools.capacity.laws import EXPONENTIAL, NEVER
@@ -23,7 +22,7 @@ from tools.capacity.network import Clinic, Engine, run
 Floats = NDArray[np.float64]
 RATE, HOURS, CHAIRS = 5.0, 20_000.0, 6
 PEER_PATIENTS = 4_000
-GROWTH, A_RUN = (1_000, 10_000, 100_000, 1_000_000, 10_000_000), 1_000_000
+A_RUN = 1_000_000
 
 
 def clinic() -> Clinic:
@@ -134,13 +133,13 @@ def lines(runs: int) -> Iterator[str]:
         },
         runs,
     )
-    yield f"Growth with the number of patients, in runs of at most {A_RUN:,} (seconds; MB of arrays at the peak)"
-    for n in GROWTH:
-        tracemalloc.start()
-        begun = time.perf_counter()
+
+
+def growth() -> Growth:
+    """The clinic's event loop, by the number of patients, in runs of at most `A_RUN`."""
+
+    def work(n: int) -> None:
         for part in range(-(-n // A_RUN)):
             ours(patients(min(n, A_RUN), part)[0], part, "events")
-        seconds = time.perf_counter() - begun
-        peak = tracemalloc.get_traced_memory()[1] / 1e6
-        tracemalloc.stop()
-        yield f"  {n:>12,}  {seconds:10.4f} s  {peak:8.2f} MB"
+
+    return Growth("clinic capacity, event loop", "patients", work)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import statistics
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.growth import Growth
 from knowledge.base import load_knowledge
 from personas.library import PersonaLibrary
 from tools.context import ToolContext
@@ -31,7 +31,6 @@ Draws = Mapping[str, Floats]
 
 DRAWS, CYCLES, RATE = 2000, 75, 0.03
 PEOPLE, LOOPED = 200_000, 500
-GROWTH = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 NAMES = ("SoC", "A", "B", "AB")
 
 
@@ -174,9 +173,7 @@ def lines(runs: int) -> Iterator[str]:
     yield from report_rates(ways, runs)
     if package is None:
         yield "  peer: heormodel is not installed (extra bench)."
-    steps = inputs_of({name: float(values[0]) for name, values in draws.items()}, "SoC")[0]
-    weights = discount_factors(30, RATE)
-    rewards = weights[:, None] * np.array([1.0, 0.75, 0.5, 0.0])
+    steps, rewards = standard_of_care(draws)
     ours_people: Callable[[int], object] = lambda seed: simulate_people(  # noqa: E731
         PEOPLE, [1, 0, 0, 0], steps[None, None], rewards[None, :, None, :], seed=seed
     )
@@ -188,15 +185,21 @@ def lines(runs: int) -> Iterator[str]:
         },
         runs,
     )
-    yield "Growth with the number of people (seconds; MB of arrays at the peak)"
-    for people in GROWTH:
-        tracemalloc.start()
-        started = time.perf_counter()
-        simulate_people(people, [1, 0, 0, 0], steps[None, None], rewards[None, :, None, :], seed=1)
-        seconds = time.perf_counter() - started
-        peak = tracemalloc.get_traced_memory()[1] / 1e6
-        tracemalloc.stop()
-        yield f"  {people:>12,}  {seconds:10.4f} s  {peak:8.2f} MB"
+
+
+def growth() -> Growth:
+    """The microsimulation of 30 cycles, by the number of people."""
+    steps, rewards = standard_of_care(sick_sicker_draws(1))
+    return Growth(
+        "microsimulation of costs and health", "people",
+        lambda people: simulate_people(people, [1, 0, 0, 0], steps[None, None], rewards[None, :, None, :], seed=1),
+    )  # fmt: skip
+
+
+def standard_of_care(draws: Draws) -> tuple[Floats, Floats]:
+    """Steps (4, 4) of the first draw, and discounted rewards (cycles, 4)."""
+    steps = inputs_of({name: float(values[0]) for name, values in draws.items()}, "SoC")[0]
+    return steps, discount_factors(30, RATE)[:, None] * np.array([1.0, 0.75, 0.5, 0.0])
 
 
 def _no_retriever() -> Any:

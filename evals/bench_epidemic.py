@@ -7,17 +7,15 @@ rates are compared before anything is timed; starsim's was two points lower when
 
 from __future__ import annotations
 
-import time
-import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
 
 from evals.bench_cost_effectiveness import report_rates
+from evals.growth import Growth
 from tools.epidemic.model import Biology, plain_setting, simulate_runs
 
 DAYS, R0, INFECTIOUS, CONTACTS, AGENTS, SEEDED = 200, 2.0, 10.0, 10, 20_000, 0.01
-GROWTH = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
 
 def ours(people: int, seed: int) -> float:
@@ -61,12 +59,8 @@ def lines(runs: int) -> Iterator[str]:
     yield f"{runs} runs by turns; {DAYS} days, {AGENTS:,} people; median people per second (lowest to highest)"
     if len(ways) > 1:
         yield from report_rates(ways, runs)
-    yield "Growth of one epidemic with the number of people (seconds; MB of arrays at the peak)"
-    for people in GROWTH:
-        tracemalloc.start()
-        begun = time.perf_counter()
-        ours(people, 1)
-        seconds = time.perf_counter() - begun
-        peak = tracemalloc.get_traced_memory()[1] / 1e6
-        tracemalloc.stop()
-        yield f"  {people:>12,}  {seconds:10.4f} s  {peak:8.2f} MB"
+
+
+def growth() -> Growth:
+    """One epidemic, by the number of people."""
+    return Growth("epidemic", "people", lambda people: ours(people, 1))

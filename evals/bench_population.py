@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
-import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from evals.bench_cost_effectiveness import report_rates
+from evals.growth import Growth
 from tools.population.model import expected_forecast, generator, simulate_people
 
 YEARS, PEOPLE, LOOPED = 10, 200_000, 2_000
-GROWTH = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 RATES = generator(np.array([[0, 0.4, 0.1, 0.05], [0.1, 0, 0.3, 0.1], [0, 0.05, 0, 0.5], [0, 0, 0, 0]]))
 Floats = npt.NDArray[np.float64]
 
@@ -56,12 +54,8 @@ def lines(runs: int) -> Iterator[str]:
         },
         runs,
     )
-    yield "Growth with the number of people (seconds; MB of arrays at the peak)"
-    for people in GROWTH:
-        tracemalloc.start()
-        begun = time.perf_counter()
-        ours(people, 1)
-        seconds = time.perf_counter() - begun
-        peak = tracemalloc.get_traced_memory()[1] / 1e6
-        tracemalloc.stop()
-        yield f"  {people:>12,}  {seconds:10.4f} s  {peak:8.2f} MB"
+
+
+def growth() -> Growth:
+    """The population, by the number of people."""
+    return Growth("population forecast", "people", lambda people: ours(people, 1))

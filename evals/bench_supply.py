@@ -6,21 +6,20 @@ perishable stock: against a loop over periods in Python. The costs are compared 
 
 from __future__ import annotations
 
-import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evals.bench_cost_effectiveness import report_rates
+from evals.growth import Growth
 from tools.supply.kernels import BASE_STOCK, one_stock, serial
 
 Floats = NDArray[np.float64]
 HOLDING, SHORTAGE, LEVEL = 0.18, 0.70, 57.0
 LEVELS, LEADS, HOLDINGS = (6.5, 5.5, 10.7), (1, 1, 2), (7.0, 4.0, 2.0)
 PEER_PERIODS, LOOPED, PERIODS, LIFE = 300, 5_000, 1_000_000, 5
-GROWTH, A_RUN = (1_000, 10_000, 100_000, 1_000_000, 10_000_000), 1_000_000
+A_RUN = 1_000_000
 NO_TABLE = np.zeros(1, dtype=np.int64)
 
 
@@ -109,13 +108,13 @@ def lines(runs: int) -> Iterator[str]:
         },
         runs,
     )
-    yield f"Growth with the number of periods, in runs of at most {A_RUN:,} (seconds; MB of arrays at the peak)"
-    for n in GROWTH:
-        tracemalloc.start()
-        begun = time.perf_counter()
+
+
+def growth() -> Growth:
+    """Perishable stock, by the number of periods, in runs of at most `A_RUN`."""
+
+    def work(n: int) -> None:
         for part in range(-(-n // A_RUN)):
             one(np.random.default_rng(part).normal(50, 8, min(n, A_RUN)).clip(0), LIFE)
-        seconds = time.perf_counter() - begun
-        peak = tracemalloc.get_traced_memory()[1] / 1e6
-        tracemalloc.stop()
-        yield f"  {n:>12,}  {seconds:10.4f} s  {peak:8.2f} MB"
+
+    return Growth("perishable stock", "periods", work)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import time
 from collections.abc import Iterator
 
 import numpy as np
 
+from evals.growth import Growth
 from tools.trial_design.simulation import simulate_trials
 
 N = 100  # participants an arm
@@ -56,9 +56,12 @@ def lines(runs: int) -> Iterator[str]:
         yield f"  {name:<54} {statistics.median(rate):12,.0f}  ({min(rate):,.0f} to {max(rate):,.0f})"
     fast, slow = (statistics.median(rate) for rate in rates.values())
     yield f"Simulated trials: {fast / slow:.0f} times the loop."
-    for people in (10**3, 10**5, 10**7):
-        started = time.perf_counter()
-        simulate_trials(N, N, EFFECT, SD, R_SQUARED, people // (2 * N), np.random.default_rng(1))
-        seconds = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        yield f"  {people:>12,} simulated people: {seconds:8.3f} s, peak memory of the process {peak:,.0f} MiB"
+
+
+def growth() -> Growth:
+    """Simulated trials, by the number of people in them."""
+
+    def work(people: int) -> object:
+        return simulate_trials(N, N, EFFECT, SD, R_SQUARED, people // (2 * N), np.random.default_rng(1))
+
+    return Growth("simulated trials", "simulated people", work)

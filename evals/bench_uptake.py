@@ -6,17 +6,15 @@ Funnel: against a loop over people who are eligible, covered, start and stop one
 
 from __future__ import annotations
 
-import time
-import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
 
 from evals.bench_cost_effectiveness import report_rates
+from evals.growth import Growth
 from tools.uptake.model import fit_logit, monthly_start, monthly_stay, probabilities, run_funnel
 
 MONTHS, LOOPED, PEOPLE, CHOICES = 12, 20_000, 1_000_000, 1500
-GROWTH = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 ELIGIBLE, COVERED, YEARLY, STAY = 0.4, 0.5, 0.3, 0.5
 
 
@@ -85,12 +83,8 @@ def lines(runs: int) -> Iterator[str]:
         },
         runs,
     )
-    yield "Growth of the funnel with the number of people (seconds; MB of arrays at the peak)"
-    for people in GROWTH:
-        tracemalloc.start()
-        begun = time.perf_counter()
-        whole_groups(people, 1)
-        seconds = time.perf_counter() - begun
-        peak = tracemalloc.get_traced_memory()[1] / 1e6
-        tracemalloc.stop()
-        yield f"  {people:>12,}  {seconds:10.4f} s  {peak:8.2f} MB"
+
+
+def growth() -> Growth:
+    """The funnel, by the number of people."""
+    return Growth("market access funnel", "people", lambda people: whole_groups(people, 1))
