@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "How would adults with type 2 diabetes react to dulaglutide 1.5 mg weekly over 26 weeks?"
 FIRST = "How would adults over 65 with type 2 diabetes and chronic kidney disease react to semaglutide 1 mg weekly over 30 weeks?"
 SIMULATIONS = (
-    "trial_design", "cost_effectiveness", "uptake", "epidemic", "population", "capacity", "supply",
+    "trial_design", "cost_effectiveness", "uptake", "epidemic", "population", "capacity", "supply", "adherence",
 )  # fmt: skip
 
 _PEER_RETRIEVAL = """
