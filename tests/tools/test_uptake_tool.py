@@ -163,3 +163,16 @@ def test_hostile_inputs_are_refused(context, arguments, part):
 def test_ten_billion_people_are_only_counts(context):
     found = ask(context, population=10_000_000_000, population_of="cohort", payers=[GIVEN], draws=20)
     assert points(found)["started.total"] == pytest.approx(1e9, rel=0.001)
+
+
+def test_people_with_diabetes_stay_longer_also_where_the_archetype_does_not_say_it_of_each_patient(context):
+    def after_a_year(cohort: str) -> float:
+        found = ask(
+            context, treatment="semaglutide", population=100_000, population_of="cohort", cohort={"persona_id": cohort},
+            payers=[{"payer": "medicare", "covered": 1, "share": 1, "start_within_year": 0.2}],
+        )  # fmt: skip
+        sources = " ".join(found.assumptions)
+        assert ("with type 2 diabetes: 0.535" in sources) == (cohort == "t2d_adults" or "without" in sources)
+        return points(found)["on_treatment.total"] / points(found)["started.total"]
+
+    assert after_a_year("t2d_adults") > after_a_year("obesity_adults") + 0.05

@@ -15,7 +15,7 @@ from tools.adherence import implementation, persistence
 from tools.adherence.schemas import FittedHazard, PersistenceGiven, SimulateInput
 from tools.parameter_sheet import Parameter, ParameterSheet, read_parameters
 from tools.quantities import Quantity, as_uncertain
-from tools.uptake.filling import OBSERVED, TAKEN_FOR
+from tools.uptake.filling import OBSERVED, TAKEN_FOR, by_diabetes, share_with_diabetes
 
 FloatArray = npt.NDArray[np.float64]
 SHEET = Path(__file__).with_name("parameters.yaml")
@@ -184,15 +184,11 @@ def _published_share(fill: _Filler) -> FloatArray:
     cohort, drug = fill.cohort, fill.request.treatment.lower()
     if any(name in drug for name in TAKEN_FOR):
         sheet = read_parameters(UPTAKE_SHEET)
-        diabetes = (cohort.mean("type_2_diabetes") if cohort else None) or 0.0
         if cohort is None:
             fill.warnings.append("Without a cohort, persistence is that of people without diabetes.")
         if not any(name in drug for name in OBSERVED):
             fill.warnings.append(f"Persistence was observed for GLP-1 medicines together and is taken for {drug}.")
-        without = fill.row("persistence_without_diabetes", sheet)
-        if diabetes == 0:
-            return without
-        return np.asarray((1 - diabetes) * without + diabetes * fill.row("persistence_with_diabetes", sheet))
+        return by_diabetes(lambda name: fill.row(name, sheet), share_with_diabetes(cohort))
     share = cohort.mean(PERSISTENT) if cohort else None
     if share is None:
         raise InvalidInput(

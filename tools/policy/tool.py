@@ -182,14 +182,20 @@ def _rules(request: PolicyInput, uptake: Uptake, visits: Visits, cost: Cost) -> 
     return tuple(made)
 
 
+def _capital(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def _general(request: PolicyInput, months: int, cost: Cost) -> list[str]:
     said = [f"Everything is counted over {months} months from the day the rule begins."]
     if "horizon_weeks" not in request.model_fields_set:
         said[0] = f"A year is counted, as none was named: {months} months from the day the rule begins."
     if "rules" not in request.model_fields_set:
-        said.append(f"{request.payer} is taken to pay for everybody in the cohort, without prior authorisation.")
+        said.append(
+            f"{_capital(request.payer)} is taken to pay for everybody in the cohort, without prior authorisation."
+        )
     if "before" not in request.model_fields_set:
-        said.append(f"{request.payer} is taken to pay for nobody today, and who is not covered not to start.")
+        said.append(f"{_capital(request.payer)} is taken to pay for nobody today, and who is not covered not to start.")
     if any(rule.copay is None for rule in request.rules) and request.start_within_year is None:
         said.append("Where no copay is given it is taken as that of the people in whom starting was observed.")
     said.append("Visits and costs of starters are counted to the horizon; those of people without the drug are none.")
@@ -244,7 +250,7 @@ def _links(matrix: Matrix, groups: dict[str, list[Estimate]], missing: str, resp
 def _title(request: PolicyInput, found: dict[str, Estimate], response: Response, months: int) -> str:
     started, change = found["policy.uptake.started"], found[f"policy.{response_key(response)}"]
     parts = [
-        f"{request.payer[:1].upper()}{request.payer[1:]} covers {response.treatment}: about {_two_digits(started.point)} "
+        f"{_capital(request.payer)} covers {response.treatment}: about {_two_digits(started.point)} "
         f"start within {months} months",
         f"{response.endpoint.label} {change.point:+.1f} {change.unit}",
     ]

@@ -11,8 +11,7 @@ from knowledge.errors import InvalidInput
 from tools.context import ToolContext
 from tools.policy.filling import Matrix, sheet
 from tools.policy.schemas import CoverageRule, PolicyInput
-from tools.quantities import Quantity, Uncertain
-from tools.uptake.filling import TAKEN_FOR, Shares, shares_of
+from tools.uptake.filling import Shares, shares_of
 from tools.uptake.funnel import Counts, copay_factor
 from tools.uptake.schemas import PayerRule, UptakeInput
 from tools.uptake.simulation import simulate
@@ -22,7 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 LINK = "uptake"
 MAX_COPAY = 1e6
 # Areas that the funnel's sheet speaks of.
-OBESITY, DIABETES = "obesity", "type_2_diabetes"
+OBESITY = "obesity"
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def run_uptake(request: PolicyInput, drug: str, months: int, matrix: Matrix, con
                 covered_before=1.0,
                 share=request.payer_share,
                 start_within_year=request.start_within_year,
-                persistence=request.persistence if area != DIABETES else _persistence(request, drug),
+                persistence=request.persistence,
             ),
         ),
         months=months,
@@ -105,17 +104,10 @@ def run_uptake(request: PolicyInput, drug: str, months: int, matrix: Matrix, con
     for place, (changed, _) in enumerate(runs):
         context.progress(0.1 + 0.3 * place / len(runs), "following people through the funnel")
         counts.append(simulate(asked, changed, chance))
-    now, copay_before = _under(request.before, shares, matrix, " (today)")
+    told = "before" in request.model_fields_set
+    now, copay_before = _under(request.before, shares, matrix, " (today)", told)
     before = simulate(asked, now, chance) if now.covered.any() else None
     return Uptake(shares, persistence, tuple(counts), before, tuple(copay for _, copay in runs), copay_before)
-
-
-def _persistence(request: PolicyInput, drug: str) -> Quantity | None:
-    """Persistence where the whole cohort has diabetes: such archetypes need not say so of each patient."""
-    if request.persistence is not None or drug not in TAKEN_FOR:
-        return request.persistence
-    row = sheet("uptake")["persistence_with_diabetes"]
-    return Uncertain(value=row.value, lower=row.lower, upper=row.upper, level=row.level, distribution="beta")
 
 
 def _note_inputs(request: PolicyInput, shares: Shares, matrix: Matrix) -> None:
@@ -143,25 +135,25 @@ def _note_inputs(request: PolicyInput, shares: Shares, matrix: Matrix) -> None:
             "The interval of persistence is that of one large study; between years, drugs and plans it differs by more."
         )
     stay = used("persistence_without_diabetes", "persistence_with_diabetes")
-    if not (given or stay):
-        row = rows["persistence_with_diabetes"]
-        stay = (row.source_id,)
-        matrix.assumptions.append(f"{row.description}: {row.value:g} {row.unit} ({row.source_id}).")
     matrix.note(
         LINK, "share still on treatment after a year", shares.persistence[:, 0], "share", () if given else stay,
         "as given in the question" if given else "weighted by the cohort's share with diabetes",
     )  # fmt: skip
 
 
-def _under(rule: CoverageRule, shares: Shares, matrix: Matrix, own: str) -> tuple[Shares, FloatArray | None]:
-    """Shares under a rule, and its copay (D,); `own` tells its columns from those of the others."""
+def _under(
+    rule: CoverageRule, shares: Shares, matrix: Matrix, own: str, told: bool = True
+) -> tuple[Shares, FloatArray | None]:
+    """Shares under a rule, and its copay (D,); `own` tells its columns from those of the others, `told`: the user gave it."""
     if "prior auth" in rule.name.lower() and "approved" not in rule.model_fields_set:
         raise InvalidInput(
             "What share of requests does prior authorisation grant?", f"Give 'approved' of the rule '{rule.name}'."
         )
 
     def said(field: str) -> str:
-        return "as given in the question" if field in rule.model_fields_set else "taken, as nothing else was said"
+        return (
+            "as given in the question" if told and field in rule.model_fields_set else "taken, as nothing else was said"
+        )
 
     covered = matrix.given(LINK, f"share covered{own}", rule.covered, "share", said=said("covered"))
     granted = matrix.given(LINK, f"share approved{own}", rule.approved, "share", said=said("approved"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -218,11 +218,27 @@ def _persistence(rule: PayerRule, request: UptakeInput, cohort: Cohort | None, f
         raise InvalidInput(
             f"What share is still on {request.treatment} after a year?", f"Give {rule.payer}'s 'persistence'."
         )
-    diabetes = (cohort.mean("type_2_diabetes") if cohort else None) or 0.0
-    without = fill.row("persistence_without_diabetes")
-    if diabetes == 0:
+    return by_diabetes(fill.row, share_with_diabetes(cohort))
+
+
+def share_with_diabetes(cohort: Cohort | None) -> float:
+    """Share of a cohort with type 2 diabetes; archetypes of people with diabetes need not say so of each patient."""
+    if cohort is None:
+        return 0.0
+    share = cohort.mean("type_2_diabetes")
+    if share is not None:
+        return share
+    return 1.0 if cohort.persona.area == "type_2_diabetes" else 0.0
+
+
+def by_diabetes(row: Callable[[str], FloatArray], diabetes: float) -> FloatArray:
+    """(D,) share still on a GLP-1 medicine after a year, weighted by the share with diabetes; `row` draws from this sheet."""
+    if diabetes >= 1:
+        return row("persistence_with_diabetes")
+    without = row("persistence_without_diabetes")
+    if diabetes <= 0:
         return without
-    return np.asarray((1 - diabetes) * without + diabetes * fill.row("persistence_with_diabetes"))
+    return np.asarray((1 - diabetes) * without + diabetes * row("persistence_with_diabetes"))
 
 
 def access_by(
