@@ -26,6 +26,7 @@ QUESTION = "How would adults with type 2 diabetes react to dulaglutide 1.5 mg we
 FIRST = "How would adults over 65 with type 2 diabetes and chronic kidney disease react to semaglutide 1 mg weekly over 30 weeks?"
 SIMULATIONS = (
     "trial_design", "cost_effectiveness", "uptake", "epidemic", "population", "capacity", "supply", "adherence",
+    "adverse_events", "demand",
 )  # fmt: skip
 
 _PEER_RETRIEVAL = """

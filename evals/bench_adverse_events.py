@@ -6,8 +6,6 @@ patient's blood cells. Results are compared before anything is timed.
 
 from __future__ import annotations
 
-import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -15,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.bench_cost_effectiveness import report_rates
+from evals.growth import Growth
 from tools.adverse_events.model import (
     Marrow,
     aalen_johansen,
@@ -36,7 +35,6 @@ RATES = np.array([0.05, 0.15, 0.3, 0.45, 0.6])
 TARGET = 0.3
 TABLE = decision_table(TARGET, 0.18, 0.42, 30, 0.95)
 DRUG, GIVEN, HOURS = compartments(285, [290, 995], [204]), doses([0], 350, 3), 504.0
-GROWTH = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
 
 def data(people: int, seed: int) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -176,26 +174,13 @@ def lines(runs: int) -> Iterator[str]:
         yield from report_rates(
             {name: (units, partial(way, units)), peer_name: (peer_units, partial(peer_of, peer_units))}, runs
         )
-    yield "Growth with the number of people (seconds; MB of arrays at the peak)"
+
+
+def growth() -> Growth:
+    """People followed one by one under competing hazards."""
     hazards = ([0.5, 0.3], [0.6, 1.0, 1.0, 1.0], [0.3, 1.0], [0.2, 0.1])
-
-    def followed(people: int) -> object:
-        return follow_people(people, *hazards, np.random.default_rng(1))
-
-    def incidence(people: int) -> object:
-        return own_incidence(people, 1)
-
-    for what, grow, most in (
-        ("followed one by one under hazards", followed, GROWTH[-1]),
-        ("observed, Aalen-Johansen", incidence, GROWTH[-1]),
-        ("blood cells of patients", partial(own_nadirs, seed=1), 100_000),
-    ):
-        yield f"  {what}"
-        for people in (one for one in GROWTH if one <= most):
-            tracemalloc.start()
-            begun = time.perf_counter()
-            grow(people)
-            seconds = time.perf_counter() - begun
-            peak = tracemalloc.get_traced_memory()[1] / 1e6
-            tracemalloc.stop()
-            yield f"  {people:>12,}  {seconds:10.4f} s  {peak:8.2f} MB"
+    return Growth(
+        "adverse events under competing hazards",
+        "people",
+        lambda people: follow_people(people, *hazards, np.random.default_rng(1)),
+    )

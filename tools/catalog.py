@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from tools.adherence.tool import measure_adherence, simulate_adherence
+from tools.adverse_events.marrow_tool import simulate_myelosuppression
+from tools.adverse_events.tool import simulate_adverse_events
 from tools.capacity.tool import simulate_clinic_capacity
 from tools.cohort.tool import describe_cohort
 from tools.cost_effectiveness.tool import evaluate_cost_effectiveness
+from tools.demand.tool import forecast_demand
+from tools.dose_finding.tool import find_dose
 from tools.epidemic.tool import simulate_epidemic
 from tools.literature.tool import search_literature
+from tools.policy.tool import assess_coverage_policy
 from tools.population.tool import forecast_population
 from tools.registry import Registry, Tool
 from tools.response.explain_tool import explain_prediction
@@ -46,6 +52,13 @@ def build_registry() -> Registry:
         simulate_enrichment_trial,
         simulate_clinic_capacity,
         simulate_supply,
+        simulate_adherence,
+        measure_adherence,
+        assess_coverage_policy,
+        forecast_demand,
+        simulate_adverse_events,
+        simulate_myelosuppression,
+        find_dose,
     )
     for declared in tools:
         registry.add(declared)
