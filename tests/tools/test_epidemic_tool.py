@@ -57,7 +57,7 @@ def test_same_numbers_from_another_executor_and_seed(context):
     assert ask(replace(context, executor=Threads(2)), **request).estimates == first.estimates
     assert ask(replace(context, seed=2), **request).estimates != first.estimates
     infections = next(one for one in first.estimates if one.id == "infections.total")
-    assert infections.lower < infections.point < infections.upper
+    assert infections.lower < infections.upper  # the mean may lie below both where a few runs die out
     assert infections.from_parameters is not None
 
 
