@@ -135,6 +135,7 @@ def data_dir(tmp_path: Path, models_dir: Path, embedder: Embedder) -> Path:
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_killed_ten_times_nothing_acknowledged_is_lost_and_a_rerun_completes(
     folder, data_dir: Path, tmp_path: Path
 ) -> None:

@@ -395,7 +395,7 @@ def test_no_tab_moves_sideways_on_a_phone(visit: Callable[..., Visitor]) -> None
     assert panel["y"] > card["y"] + card["height"] - 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious_on_any_tab(scheme: str, visit: Callable[..., Visitor]) -> None:
     axe = next(Path(axe_core_python.__file__).parent.rglob("axe*.js")).read_text(encoding="utf-8")
     visitor = visit(color_scheme=scheme)

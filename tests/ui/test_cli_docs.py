@@ -39,6 +39,7 @@ def address(owners: Owners) -> Iterator[str]:
         yield found
 
 
+@pytest.mark.slow
 def test_the_commands_of_cli_md(copy_of_store: Callable[[], Path], tmp_path: Path) -> None:
     folder = copy_of_store()
     blocks = _blocks("cli.md", "bash")

@@ -56,7 +56,7 @@ def opened(browser: Browser, address: str, scheme: str, width: int = 1360) -> tu
     return page, noise
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_it_loads_nothing_and_axe_finds_no_fault(browser: Browser, address: str, scheme: str, tmp_path: Path) -> None:
     page, noise = opened(browser, address, scheme)
     assert page.title() == "How often Cohort Twin is right"
