@@ -38,8 +38,9 @@ def _drawn(curve: Curve, what: str) -> Figure:
     ys = [math.log10(max(value, 1e-6)) for value in values]
     linear = [ys[-1] + x - xs[-1] for x in xs]
     shown = [y for y in linear if y >= min(ys) - 1]
-    low, high = math.floor(min([*ys, *shown])), math.ceil(max(ys) + 1e-9)
-    plot = Plot((xs[0], xs[-1]), (low, max(high, low + 1)), curve.unit, what, _power_of_ten, _power_of_ten)
+    high = math.ceil(max(ys) + 1e-9)
+    low = min(math.floor(min([*ys, *shown])), high - 4)  # so many decades that each has its line
+    plot = Plot((xs[0], xs[-1]), (low, high), curve.unit, what, _power_of_ten, _power_of_ten)
     plot.line(xs[-len(shown) :], shown, "ideal")
     plot.line(xs, ys)
     for x, y, size, value in zip(xs, ys, curve.sizes, values, strict=True):

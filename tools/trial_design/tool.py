@@ -166,7 +166,7 @@ def _error(flag: FloatArray) -> dict[str, float]:
 
 def _two_stage(name: str, found: TwoStage) -> list[Estimate]:
     who = f"{name} two-stage design"
-    return [
+    estimates = (
         _estimate(f"{name}.first_stage", "participants in the first stage", "people", found.n1, who),
         _estimate(f"{name}.stop_at", "stop with at most this many responses", "responses", found.r1, who),
         _estimate(f"{name}.participants", "participants in both stages", "people", found.n, who),
@@ -175,7 +175,8 @@ def _two_stage(name: str, found: TwoStage) -> list[Estimate]:
         _estimate(f"{name}.early_stop", "trials stopped early if inactive", "%", 100 * found.early_stop, who),
         _estimate(f"{name}.alpha", "trials that wrongly call it active", "%", 100 * found.alpha, who),
         _estimate(f"{name}.power", "trials that rightly call it active", "%", 100 * found.power, who),
-    ]
+    )
+    return [one.model_copy(update={"arm": f"{name} design"}) for one in estimates]
 
 
 def _estimate(name: str, quantity: str, unit: str, point: float, population: str, of: Level = Level.COUNT) -> Estimate:
