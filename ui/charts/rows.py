@@ -11,6 +11,7 @@ from ui.charts.scale import Scale, short
 
 LEFT, RIGHT = 6.0, marks.WIDTH - 58
 LETTERS = 68  # of a label in one line
+LETTER = 7.0  # width of a digit, generously
 
 
 def forest(chart: Chart, said: str) -> str:
@@ -126,7 +127,9 @@ def _closed(
     parts: list[str], x: Scale, bottom: float, unit: str, said: str, names: Iterable[str], *, boxes: bool = False
 ) -> str:
     for tick in x.ticks:
-        parts.append(marks.text(x.at(tick), bottom + 15, x.label(tick), anchor="middle", ink=marks.SOFT))
+        half = LETTER * len(x.label(tick)) / 2  # so that the outermost labels stay whole
+        place = min(max(x.at(tick), half), marks.WIDTH - half)
+        parts.append(marks.text(place, bottom + 15, x.label(tick), anchor="middle", ink=marks.SOFT))
     below = bottom + 18
     for written in textwrap.wrap(capital(unit), LETTERS):
         below += 14
