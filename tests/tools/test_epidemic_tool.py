@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from knowledge.errors import InvalidInput
@@ -133,3 +134,33 @@ def test_hostile_inputs(context, arguments, part):
     with pytest.raises(InvalidInput) as error:
         ask(context, **arguments)
     assert part in str(error.value)
+
+
+def test_without_periods_the_final_size_is_all_that_is_said(context):
+    found = simulate_epidemic(simulate_epidemic.parse({"population": 50_000, "reproduction_number": 2.5}), context)
+    got = {one.id: one.point for one in found.estimates}
+    share = got["final_size.theory"]
+    assert share == pytest.approx(1 - np.exp(-2.5 * share), abs=1e-9)
+    assert got["final_size.people"] == pytest.approx(50_000 * share)
+    assert not {"peak.day", "growth.per_day", "doubling.days"} & got.keys()
+    assert not found.charts
+    assert any("over time" in warning for warning in found.warnings)
+    small = simulate_epidemic(simulate_epidemic.parse({"population": 50_000, "reproduction_number": 0.5}), context)
+    assert "no large epidemic" in small.title
+
+
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [
+        ({"latent_days": 3}, "both or neither"),
+        ({"infectious_days": 3}, "both or neither"),
+        (
+            {"measures": [{"name": "masks", "start_day": 10, "end_day": 20, "contacts_kept": 0.5}]},
+            "measures needs latent_days",
+        ),
+        ({"immunity_days": 100}, "immunity_days needs latent_days"),
+    ],
+)
+def test_what_needs_time_needs_the_periods(context, more, part):
+    with pytest.raises(InvalidInput, match=part):
+        simulate_epidemic.parse({"population": 1000, "reproduction_number": 2.0, **more})

@@ -111,8 +111,11 @@ def _groups(request: EpidemicInput, library: PersonaLibrary, seed: int) -> tuple
 def draw_parameters(scene: Scene, seed: int) -> Drawn:
     """Draw everything uncertain; one draw when nothing is (InvalidInput on impossible values)."""
     request = scene.request
+    # Without the periods only the final size is computed, which does not depend on them.
+    latent = 0.0 if request.latent_days is None else request.latent_days
+    infectious = 1.0 if request.infectious_days is None else request.infectious_days
     single: dict[str, Quantity] = {
-        "r0": request.reproduction_number, "latent": request.latent_days, "infectious": request.infectious_days,
+        "r0": request.reproduction_number, "latent": latent, "infectious": infectious,
         "k": 1.0 if request.dispersion is None else request.dispersion,
     }  # fmt: skip
     if request.immunity_days is not None:

@@ -24,7 +24,7 @@ class Frame:
     """What all estimates share."""
 
     population: str
-    weeks: float
+    weeks: float | None
     level: float
 
     def estimate(self, key: str, what: str, unit: str, values: npt.ArrayLike, of: Level, note: str = "") -> Estimate:
@@ -110,6 +110,20 @@ def closed_forms(frame: Frame, scene: Scene, drawn: Drawn) -> list[Estimate]:
         if (growth > 0).all():
             made.append(frame.estimate("doubling.days", "early doubling time", "days", np.log(2) / growth, Level.COUNT))
     return made
+
+
+def final_size(frame: Frame, scene: Scene, drawn: Drawn) -> list[Estimate]:
+    """Closed forms that need no course over time."""
+    made = [one for one in closed_forms(frame, scene, drawn) if one.id.split(".")[0] not in ("growth", "doubling")]
+    share = next(one for one in made if one.id == "final_size.theory")
+    people = int(scene.people.sum())
+    ends = {end: None if value is None else people * value
+            for end, value in (("lower", share.lower), ("upper", share.upper))}  # fmt: skip
+    infected = share.model_copy(
+        update={"id": "final_size.people", "quantity": "people infected in the end of a large epidemic, without measures",
+                "unit": "people", "point": people * share.point, "of": Level.COUNT, **ends}
+    )  # fmt: skip
+    return [infected, share, *(one for one in made if one is not share)]
 
 
 def averted_estimates(frame: Frame, scene: Scene, with_it: Outcomes, without: Outcomes) -> list[Estimate]:

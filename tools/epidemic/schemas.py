@@ -89,8 +89,10 @@ class EpidemicInput(ToolInput):
         (), max_length=20, description="mean daily contacts of one of the row's with the column's group"
     )
     reproduction_number: Quantity = Field(description="R0: people infected by one case when all are susceptible")
-    latent_days: Quantity = Field(description="mean time from infection to infectiousness; 0 for SIR")
-    infectious_days: Quantity = Field(description="mean infectious period")
+    latent_days: Quantity | None = Field(
+        None, description="mean time from infection to infectiousness; 0 for SIR; without the periods: final size only"
+    )
+    infectious_days: Quantity | None = Field(None, description="mean infectious period")
     dispersion: Quantity | None = Field(None, description="k of the number a case infects; small: superspreading")
     immunity_days: Quantity | None = Field(None, description="mean after infection; left out: for the whole time")
     first_cases: int = Field(10, ge=0, le=10_000_000)
@@ -127,7 +129,23 @@ class EpidemicInput(ToolInput):
             raise ValueError("protect_doses needs a vaccine")
         if not self.first_cases and not self.variants:
             raise ValueError("without first cases there is no epidemic")
+        if (self.latent_days is None) != (self.infectious_days is None):
+            raise ValueError("give latent_days and infectious_days, both or neither")
+        if not self.in_time:
+            asked = {
+                "measures": self.measures, "variants": self.variants, "places": self.places,
+                "immunity_days": self.immunity_days, "protect_doses": self.protect_doses,
+                "vaccine.doses_per_day": self.vaccine is not None and self.vaccine.doses_per_day,
+            }  # fmt: skip
+            named = [name for name, value in asked.items() if value]
+            if named:
+                raise ValueError(f"{named[0]} needs latent_days and infectious_days")
         return self
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the course over time can be simulated."""
+        return self.latent_days is not None and self.infectious_days is not None
 
 
 class EpidemicResult(ToolResult):

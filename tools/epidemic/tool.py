@@ -9,7 +9,7 @@ import numpy as np
 from knowledge.errors import InvalidInput
 from tools.context import ToolContext
 from tools.epidemic import report
-from tools.epidemic.filling import Scene, draw_parameters, scene_of
+from tools.epidemic.filling import Drawn, Scene, draw_parameters, scene_of
 from tools.epidemic.running import Scenario, run_scenarios
 from tools.epidemic.schemas import EpidemicInput, EpidemicResult
 from tools.parameter_sheet import read_parameters
@@ -23,7 +23,7 @@ def simulate_epidemic(request: EpidemicInput, context: ToolContext) -> EpidemicR
     """Simulate an epidemic: new infections over time, peak, attack rate by group, hospital stays, deaths, extinction.
 
     Give `population` or `groups` (with a `contacts` matrix), the reproduction number, and the latent and infectious
-    period in days. Stochastic age-structured SEIR(S) with superspreading (`dispersion` k), waning immunity, vaccination,
+    period in days; without the periods the final size and the chance of extinction are all that is said. Stochastic age-structured SEIR(S) with superspreading (`dispersion` k), waning immunity, vaccination,
     `measures` that reduce contacts of some or all groups, `variants` that come from outside and `places` with mobility.
     Compares with doing nothing; with `protect_doses` it says which group to vaccinate first. A scenario, not a forecast:
     the parameters are the user's.
@@ -31,6 +31,8 @@ def simulate_epidemic(request: EpidemicInput, context: ToolContext) -> EpidemicR
     sheet = read_parameters(SHEET)
     scene = scene_of(request, context.personas, int(sheet["steps_per_day"].value), context.seed)
     drawn = draw_parameters(scene, context.seed)
+    if not request.in_time:
+        return _final_size(scene, drawn)
     acting = bool(request.measures) or (request.vaccine is not None and request.vaccine.doses_per_day > 0)
     scenarios = [Scenario("as planned", curves=True)]
     if acting and request.compare:
@@ -63,6 +65,28 @@ def simulate_epidemic(request: EpidemicInput, context: ToolContext) -> EpidemicR
         days=request.days,
         draws={what: tuple(planned.burden(what).mean(axis=1).tolist()) for what in report.told_outcomes(scene)},
         protect_order=order,
+    )
+
+
+def _final_size(scene: Scene, drawn: Drawn) -> EpidemicResult:
+    """What follows from the reproduction number alone."""
+    request = scene.request
+    frame = report.Frame(scene.population, None, request.level)
+    estimates = report.final_size(frame, scene, drawn)
+    infected = next(one.point for one in estimates if one.id == "final_size.people")
+    told = f"about {infected:,.0f} infections in a large epidemic" if infected >= 1 else "no large epidemic"
+    return EpidemicResult(
+        title=f"{request.infection}: {told} without measures",
+        estimates=tuple(estimates),
+        assumptions=(
+            *scene.assumptions,
+            "The epidemic takes off and runs its course: everybody mixes as given, immunity lasts, nothing is done.",
+        ),
+        warnings=(
+            *scene.warnings,
+            "Without the latent and infectious periods nothing is said of the course over time: peak, duration, measures.",
+        ),
+        days=0,
     )
 
 
