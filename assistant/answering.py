@@ -15,6 +15,7 @@ from assistant.grades import grade
 from assistant.outcome import Outcome
 from assistant.schemas import Answer, Citation, Question, Section, Status
 from assistant.settings import Settings
+from assistant.simulation_pages import GIVEN
 from assistant.suggestions import next_questions
 from knowledge.base import KnowledgeBase
 from knowledge.schemas import Endpoint
@@ -234,7 +235,8 @@ def _identifier(citation: Citation) -> str:
 
 
 def _planner_notes(outcome: Outcome) -> tuple[str, ...]:
-    return tuple(outcome.plan.notes) if outcome.plan is not None else ()
+    notes = outcome.plan.notes if outcome.plan is not None else ()
+    return tuple(note for note in notes if not note.startswith(GIVEN))
 
 
 def _unique(items: object) -> tuple[str, ...]:

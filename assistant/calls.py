@@ -28,7 +28,25 @@ DESCRIBE = "describe_cohort"
 SEARCH = "search_literature"
 INTERVIEW = "interview"
 FOCUS_GROUP = "focus_group"
-TOOLS = frozenset({SIMULATE, COMPARE, RANK, RESPONDERS, EXPLAIN, STOP, DESCRIBE, SEARCH, INTERVIEW, FOCUS_GROUP})
+SIMULATIONS = {
+    "simulate_epidemic": ("tools.epidemic.schemas", "EpidemicInput"),
+    "evaluate_cost_effectiveness": ("tools.cost_effectiveness.schemas", "CostEffectivenessInput"),
+    "forecast_uptake": ("tools.uptake.schemas", "UptakeInput"),
+    "forecast_population": ("tools.population.schemas", "PopulationInput"),
+    "design_trial": ("tools.trial_design.schemas", "DesignTrialInput"),
+    "design_two_stage_trial": ("tools.trial_design.schemas", "TwoStageInput"),
+    "simulate_enrichment_trial": ("tools.trial_design.schemas", "EnrichmentInput"),
+    "simulate_clinic_capacity": ("tools.capacity.schemas", "ClinicInput"),
+    "simulate_supply": ("tools.supply.schemas", "SupplyInput"),
+    "assess_coverage_policy": ("tools.policy.schemas", "PolicyInput"),
+    "simulate_adherence": ("tools.adherence.schemas", "SimulateInput"),
+    "simulate_adverse_events": ("tools.adverse_events.schemas", "AdverseEventsInput"),
+    "find_dose": ("tools.dose_finding.schemas", "DoseFindingInput"),
+    "forecast_demand": ("tools.demand.schemas", "DemandInput"),
+}
+TOOLS = frozenset(
+    {SIMULATE, COMPARE, RANK, RESPONDERS, EXPLAIN, STOP, DESCRIBE, SEARCH, INTERVIEW, FOCUS_GROUP, *SIMULATIONS}
+)
 
 # Input models by tool: read only when a call is made, since the search brings its index with it.
 _INPUTS = {
@@ -40,6 +58,7 @@ _INPUTS = {
     STOP: ("tools.response.stopping_schemas", "StoppingInput"),
     INTERVIEW: ("tools.voice.schemas", "InterviewInput"),
     FOCUS_GROUP: ("tools.voice.schemas", "FocusGroupInput"),
+    **SIMULATIONS,
 }
 MOST_COMPARED = 5
 WEEKS_OFF = 52.0  # what StoppingInput takes when nothing is said
@@ -163,3 +182,10 @@ def _arms_of(knowledge: KnowledgeBase, drugs: Sequence[str]) -> list[TrialArm]:
     return [
         arm for arm in knowledge.arms.arms if (arm.intervention in wanted if wanted else not arm.arm_role.is_control)
     ]
+
+
+def with_class(drugs: list[str], knowledge: KnowledgeBase) -> list[str]:
+    """The drugs and all others of their classes: what people do with one is told of its like."""
+    known = knowledge.vocabulary.drugs
+    classes = {known[name].drug_class for name in drugs if name in known}
+    return sorted({*drugs, *(name for name, drug in known.items() if drug.drug_class in classes)})

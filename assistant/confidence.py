@@ -6,20 +6,33 @@ from collections.abc import Mapping, Sequence
 
 from assistant import language
 from assistant.schemas import Confidence
+from assistant.simulation_pages import simulated_pages
 from knowledge.schemas import Endpoint
 from tools.response.schemas import MeasuredConfidence
-from tools.schemas import Kind, ToolResult, Validation
+from tools.schemas import Estimate, Kind, ToolResult, Validation
 
 NOT_CALIBRATED = (
     "Not calibrated yet: no backtest on published outcomes has measured how often answers like this one are right, "
     "so no confidence is given. The intervals include trial-to-trial differences as the model sees them."
 )
 SCENARIO = "Scenario, not calibrated: a what-if, not a forecast."
+VERIFIED = (
+    "No confidence has been measured: the calculation is verified against closed forms, which is no backtest on what came "
+    "to pass. It is as right as the numbers that were given."
+)
+VALIDATED = (
+    "No confidence has been measured: the calculation reproduces published results, which is no backtest on what came to "
+    "pass. It is as right as the numbers that were given."
+)
 NOTHING_PREDICTED = "Nothing was predicted, so there is nothing to be confident about."
 
 
 def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> Confidence:
     """Confidence of an answer that stands on these results: that of its first calibrated outcome."""
+    simulated = {page.tool for page in simulated_pages(results)}
+    if simulated:
+        named = [one for one in results if one.provenance is not None and one.provenance.tool in simulated]
+        return Confidence(calibrated=False, sentence=_computed([e for one in named for e in one.estimates]))
     predicted = [estimate for result in results for estimate in result.estimates if estimate.endpoint]
     if not predicted:
         stated = any(estimate.kind is Kind.SCENARIO for result in results for estimate in result.estimates)
@@ -49,6 +62,14 @@ def assess(results: Sequence[ToolResult], endpoints: Mapping[str, Endpoint]) -> 
             f"within {first.tolerance:g} {first.unit} ({first.n_trials_total} trials, each predicted without itself)"
         ),
     )
+
+
+def _computed(stated: Sequence[Estimate]) -> str:
+    """Of a simulation, what it is checked against; the weakest class decides."""
+    classes = {one.validation for one in stated}
+    if Validation.SCENARIO in classes:
+        return SCENARIO
+    return VALIDATED if classes & {Validation.VALIDATED, Validation.CALIBRATED} else VERIFIED
 
 
 def _sentence(measured: MeasuredConfidence, endpoint: Endpoint, *, warn: bool) -> str:

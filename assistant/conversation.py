@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from assistant.intents import Intent, says
 from assistant.reading import Treatment, asks_for_other_dose, read_dose_factor, read_doses
+from assistant.simulation_reading import follow_up
 from assistant.topics import STOPPING
 from assistant.understanding import (
     GENERAL,
@@ -70,6 +71,7 @@ _REPEATS = re.compile(r"\b(?:again|repeat|re-?run|same|once more)\b", re.IGNOREC
 _LONGEST_ECHO = 80  # characters of a follow-up that are repeated when it is asked back
 _SHORT = 12  # words: a longer question says what it means
 _OWN_SUBJECT = frozenset({Intent.DESCRIBE, Intent.LITERATURE, Intent.NOT_PREDICTED, Intent.RANK})
+_OF_NO_KIND = frozenset({Intent.SIMULATION, Intent.UNCLEAR, Intent.RESPOND, Intent.NOT_PREDICTED, Intent.STOP})
 _NOT_CARRIED = frozenset({Intent.EMERGENCY, Intent.INDIVIDUAL_ADVICE, Intent.UNCLEAR})
 
 
@@ -89,7 +91,17 @@ def understand_conversation(texts: Sequence[str], vocabulary: Vocabulary, librar
 
 def follow(asked: Understanding, before: Understanding, library: PersonaLibrary) -> Understanding:
     """`asked` with what it leaves out taken from `before`; itself when it stands alone."""
-    if asked.intent in (Intent.EMERGENCY, Intent.INDIVIDUAL_ADVICE) or not _leans(asked, before, library):
+    if asked.intent is Intent.EMERGENCY:
+        return asked
+    if before.simulation is not None and before.intent is Intent.SIMULATION and _may_change_a_simulation(asked):
+        simulated = follow_up(asked.text, asked.simulation, before.simulation)
+        if simulated is not None:
+            who, what = asked.cohort or before.cohort, asked.treatments or before.treatments
+            return replace(
+                asked, simulation=simulated, intent=Intent.SIMULATION, cohort=who, cohort_fault=None, treatments=what,
+                endpoints=asked.endpoints or before.endpoints, horizon_weeks=asked.horizon_weeks or before.horizon_weeks,
+            )  # fmt: skip
+    if asked.intent in (Intent.SIMULATION, Intent.INDIVIDUAL_ADVICE) or not _leans(asked, before, library):
         return asked
     taken: list[str] = []
     merged = _with_cohort(asked, before, library, taken)
@@ -116,6 +128,12 @@ def follow(asked: Understanding, before: Understanding, library: PersonaLibrary)
     if read.active and _says_nothing_new(read, before) and not same_again:
         return replace(read, ask=f"What is to change with “{asked.text.strip()[:_LONGEST_ECHO]}”?")
     return read
+
+
+def _may_change_a_simulation(asked: Understanding) -> bool:
+    """Not a question of its own: one for publications, about a cohort, or about a drug in people that it names."""
+    alone = asked.simulation is None and bool(asked.active) and asked.cohort is not None
+    return asked.intent in _OF_NO_KIND and not alone
 
 
 def _says_nothing_new(read: Understanding, before: Understanding) -> bool:

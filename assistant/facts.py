@@ -13,6 +13,8 @@ from assistant.asked import is_given
 from assistant.conversions import other_unit
 from assistant.directions import FALL, RISE, direction_of, good_of, way_of
 from assistant.numerals import Kind, Numeral, read_numerals, unit_family
+from assistant.simulation_pages import simulated_pages
+from assistant.simulation_reading import read_slots
 from knowledge.ingest.sentences import split_sentences
 from knowledge.schemas import Endpoint, RetrievedPassage
 from tools.schemas import Estimate, ToolResult
@@ -73,6 +75,8 @@ class Fact:
     bound : part of the name of an outcome, written behind 'at least' or the like.
     cited : may stand only in a sentence that cites the source.
     predicted : false for attributes of the cohort.
+    labels : how a simulation calls what it computed; empty for endpoints, which the vocabulary names.
+    input : a number of the question that a simulation took; the heading of the answer repeats it.
     counted : what the number counts ('people', 'trials'), empty when nothing that is told apart.
     """
 
@@ -96,6 +100,8 @@ class Fact:
     cited: bool = False
     good: int = 0
     predicted: bool = True
+    labels: tuple[str, ...] = ()
+    input: bool = False
 
     @property
     def contrast(self) -> bool:
@@ -124,11 +130,13 @@ def facts_from(
     facts = [*asked_facts(question, people), *(fact for text in told for fact in text_facts(text))]
     for argument in arguments:
         facts += _leaves(argument)
+    facts += _inputs(question, results)
     facts = [replace(fact, asked=True) for fact in facts]
     group = 0
     for result in results:
+        simulated = bool(simulated_pages([result]))
         for estimate in result.estimates:
-            facts += _estimate_facts(estimate, (endpoints or {}).get(estimate.endpoint), group)
+            facts += _estimate_facts(estimate, (endpoints or {}).get(estimate.endpoint), group, simulated)
             group += 1
         facts += _derived(result.estimates)
         for text in (result.title, *result.assumptions, *result.warnings):
@@ -161,26 +169,32 @@ def extra_texts(result: ToolResult, endpoints: Mapping[str, Endpoint] | None = N
         found.append(
             (row.source_id, f"{row.trial} {row.arm} {label} {row.value:g} {unit}{when}{size}, {row.weight:g} {CARRIES}")
         )
+    for link in getattr(result, "links", ()):  # of a chain of simulations
+        found += [("", link.title), ("", link.method), ("", link.missing)]
     for row in getattr(result, "missing_endpoints", ()):
         found.append(("", str(getattr(row, "reason", row))))
     return found
 
 
-def _estimate_facts(estimate: Estimate, endpoint: Endpoint | None, group: int) -> list[Fact]:
+def _estimate_facts(estimate: Estimate, endpoint: Endpoint | None, group: int, simulated: bool) -> list[Fact]:
     # 'lose at least 5 %' and 'at least 10 %' are told apart by their numbers.
     needs = tuple(n.value for n in read_numerals(_without_arms(estimate))) if ".share" in estimate.id else ()
     if estimate.unit.endswith("ratio"):
-        return [*_values(estimate, endpoint, group, needs), *text_facts(NO_DIFFERENCE)]
-    return _values(estimate, endpoint, group, needs)
+        return [*_values(estimate, endpoint, group, needs, simulated), *text_facts(NO_DIFFERENCE)]
+    return _values(estimate, endpoint, group, needs, simulated)
 
 
-def _values(estimate: Estimate, endpoint: Endpoint | None, group: int, needs: tuple[float, ...]) -> list[Fact]:
+def _values(
+    estimate: Estimate, endpoint: Endpoint | None, group: int, needs: tuple[float, ...], simulated: bool
+) -> list[Fact]:
     unit = unit_family(estimate.unit)
     change = "change" in estimate.quantity.lower() or "difference" in estimate.quantity.lower()
     subject = _subject(estimate, endpoint)
     said = _without_arms(estimate)
+    labels = _labels(estimate) if simulated else ()
+    name = f"{estimate.quantity} {estimate.arm}".casefold().strip() if simulated else name_of(estimate)
     values = [(estimate.point, Part.POINT), (estimate.lower, Part.LOWER), (estimate.upper, Part.UPPER)]
-    scales = [(1.0, unit)]
+    scales = [(1.0, unit), *([(100.0, "percent")] if estimate.unit == "share" else [])]
     converted = other_unit(endpoint) if endpoint is not None else None
     if converted is not None and endpoint is not None and estimate.unit == endpoint.unit:
         scales.append((converted[0], unit_family(converted[1]) or converted[1]))
@@ -191,11 +205,12 @@ def _values(estimate: Estimate, endpoint: Endpoint | None, group: int, needs: tu
             change,
             part,
             subject,
-            name_of(estimate),
-            estimate.arm.casefold(),
+            name,
+            "" if labels else estimate.arm.casefold(),
             group,
             needs=needs,
-            predicted=bool(estimate.endpoint),
+            predicted=bool(estimate.endpoint) or bool(labels),
+            labels=labels,
             direction=0 if change else direction_of(said),
             good=good_of(said),
         )
@@ -218,6 +233,12 @@ def _subject(estimate: Estimate, endpoint: Endpoint | None) -> frozenset[str]:
     """Stems of the words for what is measured, without those that any measure shares."""
     said = f"{_without_arms(estimate)} {' '.join((endpoint.label, *endpoint.synonyms)) if endpoint else ''}"
     return stems(_GENERIC.sub(" ", FALL.sub(" ", RISE.sub(" ", said))))
+
+
+def _labels(estimate: Estimate) -> tuple[str, ...]:
+    """What a simulation computed, as it stands in a table: by itself, and behind the strategy that it belongs to."""
+    quantity = estimate.quantity.casefold()
+    return (quantity, f"{estimate.arm.casefold()}: {quantity}") if estimate.arm else (quantity,)
 
 
 def name_of(estimate: Estimate) -> str:
@@ -292,6 +313,20 @@ def asked_facts(question: str, people: Callable[[str], Sequence[tuple[int, int]]
             described = any(start < numeral.end and numeral.start < end for start, end in spans)
             if described or is_given(sentence, numeral):
                 facts.append(replace(fact, asked=True))
+    return facts
+
+
+def _inputs(question: str, results: Sequence[ToolResult]) -> list[Fact]:
+    """Numbers of the question that a simulation took as its inputs."""
+    facts: list[Fact] = []
+    for page in simulated_pages(results):
+        for sentence in split_sentences(question):
+            spans = [(one.start, one.end) for found in read_slots(page, sentence).values() for one in found]
+            facts += [
+                replace(fact, input=True)
+                for numeral, fact in sentence_facts(sentence)
+                if any(start < numeral.end and numeral.start < end for start, end in spans)
+            ]
     return facts
 
 

@@ -26,10 +26,12 @@ from assistant.facts import (
 from assistant.layout import Place, places
 from assistant.names import Names
 from assistant.numerals import Kind, Numeral, read_numerals
+from assistant.simulation_pages import GIVEN
 
 __all__ = ["Fact", "Untraceable", "facts_from", "passage_facts", "remove_untraceable", "untraceable"]
 
 NOTE = "_[a sentence was removed: its number could not be traced to a source]_"
+LARGE = 1000
 MOST_FAULTS = 100  # a text with so many is not read further: what else holds a number goes as well
 _CITATION = re.compile(r"\[[a-z0-9][\w.\-/]*\]|\[\d+\]|`[^`]*`|PMID \d+|doi:\S+|https?://\S+")
 _NAMES = re.compile(
@@ -53,7 +55,8 @@ _CONTRAST = re.compile(
     re.I,
 )
 _LEVEL = re.compile(
-    r"\s*(?:(?:of )?(?:such |new |these |the |all )*(?:trials|studies|cases)|(?:of the time|sure|certain|probab\w+|chance)\b"
+    r"\s*(?:(?:of )?(?:such |new |these |the |all |simulated )*(?:trials|studies|cases|runs)"
+    r"|(?:of the time|sure|certain|probab\w+|chance)\b"
     r"|(?:individuals|people|persons|patients|of them)?\s*(?:would|will|are|is|lie|fall|be|\s)*\b(?:between|within)\b"
     r"|(?:\w+ )?(?:intervals?|ranges?|limits?|bands?)\b|(?:CI|CrI|PI)\b)",
     re.I,
@@ -99,7 +102,7 @@ def _numerals(place: Place, names: Names) -> list[Numeral]:
             readable = readable[: span.start] + " " * (span.end - span.start) + readable[span.end :]
     for title in names.titles:
         readable = readable.replace(title, " " * len(title))
-    return read_numerals(readable)
+    return [replace(one, tolerance=max(one.tolerance, _of_three_digits(one))) for one in read_numerals(readable)]
 
 
 def _partner(sentence: str, numerals: Sequence[Numeral], index: int) -> tuple[Numeral, bool] | None:
@@ -140,6 +143,15 @@ def _loosened(numeral: Numeral, sentence: str) -> Numeral:
     if away:
         return replace(numeral, value=numeral.value + away * math.copysign(numeral.tolerance, numeral.value))
     return replace(numeral, tolerance=2 * numeral.tolerance) if _NEAR.search(before) else numeral
+
+
+def _of_three_digits(numeral: Numeral) -> float:
+    """'44,600' stands for what rounds to it: zeros at the end of a large whole number are no digits beyond the third."""
+    size = abs(numeral.value)
+    if numeral.kind is not Kind.PLAIN or numeral.tolerance != 0.5 or size < LARGE:
+        return 0.0
+    digits = f"{size:.0f}"
+    return 0.5 * 10.0 ** (len(digits) - max(3, len(digits.rstrip("0"))))
 
 
 class _ByValue:
@@ -230,6 +242,8 @@ def _about(fact: Fact, numeral: Numeral, place: Place, names: Names, paired: boo
 
 def _quotes(fact: Fact, numeral: Numeral, place: Place) -> bool:
     """A number of a text is recognised by the words around it; a cited sentence takes them from its source."""
+    if fact.input and place.sentence.startswith(("## ", f"{GIVEN.capitalize()}:")):
+        return True
     if fact.source and fact.source not in place.sources and (place.sources or place.cell):
         return False
     counted, before = counted_at(place.sentence, numeral.end), place.sentence[: numeral.start]

@@ -27,6 +27,7 @@ class Intent(StrEnum):
     LITERATURE = "literature"
     INTERVIEW = "interview"
     FOCUS_GROUP = "focus_group"
+    SIMULATION = "simulation"
     NOT_PREDICTED = "not_predicted"
     INDIVIDUAL_ADVICE = "individual_advice"
     EMERGENCY = "emergency"

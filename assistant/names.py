@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from assistant.facts import Fact, Part, stems
-from assistant.numerals import Numeral
+from assistant.numerals import Numeral, read_numerals
 from knowledge.vocabulary import Vocabulary
 
 _DOSE = re.compile(
@@ -70,7 +70,7 @@ class Names:
         titles: Iterable[str] = (),
     ) -> None:
         self._vocabulary = vocabulary
-        self.titles = sorted((title for title in titles if re.search(r"\d", title)), key=lambda title: -len(title))
+        self.titles = sorted((title for title in titles if read_numerals(title)), key=lambda title: -len(title))
         self._read: dict[str, list[Span]] = {}
         self._meant: dict[str, set[str]] = {}
         for fact in facts:
@@ -78,8 +78,14 @@ class Names:
                 self._meant.setdefault(stem, set()).add(fact.endpoint)
         labels = self._endpoints = {fact.endpoint for fact in facts if fact.endpoint and fact.predicted}
         known = vocabulary.endpoints if vocabulary is not None else {}
-        spoken = {(known[name].label.casefold().removesuffix(" change"), name) for name in labels if name in known}
-        self._labels = sorted(spoken, key=lambda pair: -len(pair[0]))
+        spoken: dict[str, set[str]] = {}
+        for name in labels:
+            if name in known:
+                spoken.setdefault(known[name].label.casefold().removesuffix(" change"), set()).add(name)
+        for fact in facts:
+            for label in fact.labels:
+                spoken.setdefault(label, set()).add(fact.endpoint)
+        self._labels = sorted(spoken.items(), key=lambda pair: (-len(pair[0]), pair[0]))
         self._told_of: dict[str, list[tuple[int, set[str]]]] = {}
         several = len({fact.endpoint for fact in facts if fact.endpoint})
         self._meant = {stem: ends for stem, ends in self._meant.items() if len(ends) < max(2, several / 2)}
@@ -123,7 +129,7 @@ class Names:
             return False
         earlier = [ends for _, ends in self._mentions(before)]
         if not earlier:  # what is predicted may be told without its name, what describes the cohort not
-            share = fact.unit == "percent" and not fact.change  # of people: of those who do what?
+            share = fact.unit == "percent" and not fact.change and not fact.labels  # of people: of those who do what?
             return fact.predicted and not share and (bool(numeral.unit) or not fact.unit)
         return fact.endpoint in earlier[-1]
 
@@ -143,13 +149,13 @@ class Names:
         if len(rest) == len(text):
             for span in self.treatments(text):  # an e-cigarette is no number of cigarettes
                 rest = rest[: span.start] + " " * (span.end - span.start) + rest[span.end :]
-        for label, endpoint in self._labels:
+        for label, endpoints in self._labels:
             while label and (at := rest.find(label)) >= 0:
                 # 'HbA1c to fall from 7.0 %' speaks of the cohort's own HbA1c too.
                 traits = {
                     name for word in _WORD.findall(label) for name in self._ends(word) if name not in self._endpoints
                 }
-                found.append((at, {endpoint} | traits))
+                found.append((at, endpoints | traits))
                 rest = rest[:at] + " " * len(label) + rest[at + len(label) :]
         found += [(m.start(), ends) for m in _WORD.finditer(rest) if (ends := self._ends(m.group()))]
         self._told_of[text] = sorted(found, key=lambda mention: mention[0])
@@ -163,6 +169,8 @@ class Names:
         self, fact: Fact, numeral: Numeral, sentence: str, column: str, *, contrast: bool, cell: bool = False
     ) -> bool:
         """Whether the arm that the sentence names for the numeral is the fact's."""
+        if fact.labels:
+            return True  # its label names the strategy
         if not fact.arm:
             return not contrast or not fact.change
         if fact.contrast:

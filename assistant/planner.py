@@ -16,8 +16,10 @@ from langchain_core.runnables import Runnable
 from pydantic import ConfigDict, Field
 
 from assistant.compose import compose_answer
+from assistant.compose_simulation import compose_simulation, refused_simulation, simulated_here
 from assistant.compose_stopping import compose_stopping, stopped_here
 from assistant.conversation import understand_conversation
+from assistant.intents import Intent
 from assistant.plans import TOOLS, Draft, draft_plan
 from assistant.prototypes import Embed, refine
 from assistant.schemas import Plan, Status
@@ -78,6 +80,12 @@ class OfflinePlanner(BaseChatModel):
             )
         results = [message.artifact for message in answers if isinstance(message.artifact, ToolResult)]
         failures = [str(message.content) for message in answers if message.status == "error"]
+        if draft.understood.intent is Intent.SIMULATION:
+            simulated = simulated_here(results)
+            if simulated is None:
+                told = refused_simulation(draft.plan.population, failures)
+                return _text(told, Status.NEEDS_INPUT, draft.plan)
+            return _text(compose_simulation(simulated, draft.plan), Status.ANSWERED, draft.plan)
         stopped = stopped_here(results)
         if stopped is not None:
             told = compose_stopping(stopped, draft.plan.population, draft.plan.left_out)

@@ -14,6 +14,7 @@ from assistant.cohort_examples import cohort_examples
 from assistant.plan_notes import reading_notes
 from assistant.reading import Treatment
 from assistant.schemas import Plan, Status
+from assistant.simulation_plans import simulation_plan
 from assistant.understanding import CONTROLS, PLACEBO, Intent, Understanding
 from assistant.voice_plans import VOICES, voice_plan, whom_to_ask
 from knowledge.base import KnowledgeBase
@@ -65,6 +66,9 @@ def draft_plan(
         return _redirect(asked)
     if intent in VOICES and VOICES[intent] in tools:
         return _voice(asked)
+    if intent is Intent.SIMULATION and asked.simulation is not None and asked.simulation.tool in tools:
+        made = simulation_plan(asked, asked.simulation, knowledge)
+        return Draft(made.plan, asked, calls=made.calls, reply=made.reply, status=made.status)
     if asked.unknown_drugs and not asked.active:
         return _unknown_drug(asked, knowledge)
     trials = calls.trials_named(knowledge, asked.text)
@@ -332,7 +336,7 @@ def _predict(asked: Understanding, cohort: CohortSpec, knowledge: KnowledgeBase,
         )
         return Draft(plan, asked, reply=reply, status=Status.NOT_COVERED)
     query = f"{' '.join(drugs)} adherence persistence preference cost side effects {cohort.label or cohort.persona_id}"
-    behaviour = {"query": query.strip(), "areas": ["behaviour"], "drugs": _with_class(drugs, knowledge), "k": 4}
+    behaviour = {"query": query.strip(), "areas": ["behaviour"], "drugs": calls.with_class(drugs, knowledge), "k": 4}
     return Draft(plan, asked, calls=(Call(calls.DESCRIBE, {"cohort": who}), prediction, Call(calls.SEARCH, behaviour)))
 
 
@@ -389,10 +393,3 @@ def _prediction(
     if asked.titration.steps:
         one["titration"] = [{"from_week": week, "dose": dose} for week, dose in asked.titration.steps]
     return Call(calls.SIMULATE, one | wanted)
-
-
-def _with_class(drugs: list[str], knowledge: KnowledgeBase) -> list[str]:
-    """The drugs and all others of their classes: what people do with one is told of its like."""
-    known = knowledge.vocabulary.drugs
-    classes = {known[name].drug_class for name in drugs if name in known}
-    return sorted({*drugs, *(name for name, drug in known.items() if drug.drug_class in classes)})

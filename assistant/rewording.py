@@ -16,6 +16,8 @@ from assistant.outcomes import read_outcomes
 from assistant.plans import Draft, draft_plan
 from assistant.reading import read_treatments
 from assistant.schemas import Plan, Status
+from assistant.simulation_pages import GIVEN
+from assistant.simulation_reading import read_plan
 from assistant.understanding import CONTROLS, PLACEBO
 from knowledge.base import KnowledgeBase
 from knowledge.errors import InvalidInput
@@ -28,7 +30,7 @@ LONGEST_FIELD = 600  # characters
 
 
 class Pico(Frozen):
-    """The fields of a plan that can be edited."""
+    """The fields of a plan that can be edited; of a simulation the first alone: 'An outbreak: R0 2.5; …'."""
 
     population: str = Field(max_length=LONGEST_FIELD)
     intervention: str = Field(max_length=LONGEST_FIELD, description="drug, dose, schedule")
@@ -56,6 +58,13 @@ class Reworded(Frozen):
 def pico_of(plan: Plan, vocabulary: Vocabulary) -> Pico:
     """The fields of a plan."""
     by_label = {endpoint.label: name for name, endpoint in vocabulary.endpoints.items()}
+    given = next((note for note in plan.notes if note.startswith(GIVEN)), "")
+    if given:  # a simulation: its title and what it was given, as they can be asked again
+        return Pico(
+            population=f"{plan.population.partition(' · ')[0]}:{given.removeprefix(GIVEN + ':')}"[:LONGEST_FIELD],
+            intervention="",
+            comparator="",
+        )
     first, *others = plan.interventions or ("",)
     against = ", ".join(others) if others else plan.comparator
     return Pico(
@@ -75,6 +84,8 @@ def reword(pico: Pico, knowledge: KnowledgeBase, personas: PersonaLibrary) -> Re
     InvalidInput
         Population or intervention is empty, or an outcome is not known.
     """
+    if read_plan(pico.population) is not None:
+        return preview([pico.population.strip()], knowledge, personas)
     for name, words in (("population", pico.population), ("intervention", pico.intervention)):
         if not any(character.isalnum() for character in words):
             raise InvalidInput(f"The {name} is empty.", f"Say which {name} is meant, then run again.")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from assistant import language
 from assistant.outcome import Outcome
 from assistant.schemas import Status
+from assistant.simulation_pages import simulated_pages
 from knowledge.base import KnowledgeBase
 from tools.response.schemas import EvidenceWeight
 
@@ -20,6 +21,11 @@ _ONE_SEX = re.compile(
 def next_questions(outcome: Outcome, knowledge: KnowledgeBase) -> tuple[str, ...]:
     """Up to three questions; none where nothing was answered."""
     plan = outcome.plan
+    simulated = simulated_pages([result for _, result in outcome.results])
+    if simulated and outcome.status is Status.ANSWERED:
+        estimates = {estimate.id for _, result in outcome.results for estimate in result.estimates}
+        asked = simulated[0].follow_ups.items()
+        return tuple(question for question, about in asked if about in estimates or about == "*")[:3]
     if plan is None or outcome.status is not Status.ANSWERED or not plan.interventions or not plan.population:
         return ()
     treatment = plan.interventions[0]

@@ -219,6 +219,11 @@ def is_about_a_person(text: str) -> bool:
     return _FIRST_PERSON.search(without_asking(text)) is not None
 
 
+def is_about_someone(text: str) -> bool:
+    """True when a single patient or relative is described; an 'I' who plans something is none."""
+    return _PERSON.search(text) is not None
+
+
 def without_asking(text: str) -> str:
     """The text without the 'I' and 'me' of somebody who asks about groups."""
     return _ASKING.sub(" ", text)

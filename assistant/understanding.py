@@ -20,6 +20,7 @@ from assistant.quoting import only_question
 from assistant.reading import Treatment, read_doses, read_horizon, read_treatments
 from assistant.roles import CONTROLS, PLACEBO, Role
 from assistant.schedules import Titration, read_estimand, read_stop_times, read_titration
+from assistant.simulation_reading import Simulation, read_simulation
 from assistant.topics import (
     CLASSES,
     COMBINING,
@@ -29,6 +30,7 @@ from assistant.topics import (
     Topic,
     classes_of,
     is_about_a_person,
+    is_about_someone,
     topic_of,
     without_instructions,
 )
@@ -74,6 +76,7 @@ class Understanding:
     weeks_on : for a question about stopping, how long the treatment was taken before.
     estimand, titration : what was said about stopping on the way, and about raising the dose in steps.
     topic : set when the question is about something that no tool predicts.
+    simulation : set when it is about something that a simulation tool computes, with the numbers that were given.
     names_class : a drug class or a choice among drugs was named instead of a drug; `classes` are the vocabulary's.
     ask : the one question to ask back, when what is missing changes the answer; `inherited` : what was taken over from
         the question before.
@@ -92,6 +95,7 @@ class Understanding:
     estimand: str | None = None
     titration: Titration = field(default_factory=Titration)
     topic: Topic | None = None
+    simulation: Simulation | None = None
     names_class: bool = False
     classes: tuple[str, ...] = ()
     other_means: str = ""
@@ -174,6 +178,7 @@ def understand(text: str, vocabulary: Vocabulary, library: PersonaLibrary) -> Un
         ),
         names_class=bool(whole) or CLASSES.search(rest) is not None,
         classes=(*classes_of(rest), *(vocabulary.drugs[name].drug_class for name in whole)),
+        simulation=read_simulation(text),
         other_means=match.group() if (match := OTHER_MEANS.search(without_drugs)) else "",
         corrected=tuple(corrected),
         text=text,
@@ -272,6 +277,9 @@ def _intent(asked: Understanding) -> Intent:
     if is_emergency(text):
         return Intent.EMERGENCY
     voice = voice_intent(text)
+    simulated = asked.simulation is not None and (asked.simulation.sure or not asked.active)
+    if simulated and voice is None and not is_about_someone(text):
+        return Intent.SIMULATION
     if is_about_a_person(text if voice is None else without_asker(text)):
         return Intent.INDIVIDUAL_ADVICE
     if voice is not None:

@@ -6,6 +6,7 @@ any trial in such people) is run as well, because a call that the tool refuses e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ from tools.response.doses import convert_dose
 from tools.response.engine import engine_for
 from tools.response.schemas import TreatmentInput
 
-SLOTS = ("cohort", "intervention", "dose", "endpoint", "horizon")
+SLOTS = ("cohort", "intervention", "dose", "endpoint", "horizon", "inputs")
 ROUNDING = 0.02  # relative: '6 months' is 26 weeks, or 26.1
 PREDICTS = {
     calls.SIMULATE: Act.SIMULATE,
@@ -50,6 +51,7 @@ class Planned(Frozen):
     """What the planner would do with a question.
 
     `act` is what becomes of it, `chosen` what the planner chose: they differ where the tool refuses.
+    `tool` and `given` are of a simulation: its name and its arguments.
     """
 
     act: Act
@@ -59,6 +61,8 @@ class Planned(Frozen):
     endpoints: frozenset[str] = frozenset()
     weeks: float | None = None
     refusal: str = ""
+    tool: str = ""
+    given: dict[str, Any] = Field(default_factory=dict)
 
 
 class Verdict(Frozen):
@@ -138,6 +142,11 @@ class Router:
     def plan(self, question: str, after: Sequence[str] = ()) -> Planned:
         """The plan of a question as it is scored."""
         draft = self._planner.draft(question, after)
+        simulation = draft.understood.simulation
+        if draft.understood.intent is Intent.SIMULATION and simulation is not None:
+            act = _act(draft)
+            given = draft.calls[0].arguments if draft.calls else {}
+            return Planned(act=act, chosen=act, tool=simulation.tool, given=given)
         return self.planned(_act(draft), draft.calls)
 
     def planned(self, chosen: Act, calls: Sequence[Call]) -> Planned:
@@ -177,7 +186,12 @@ class Router:
             slots |= dict.fromkeys(("intervention", "dose", "endpoint"), False)
         if (slots.keys() - {"cohort"} or (case.weeks and not case.refused)) and case.weeks != 0:
             slots["horizon"] = self._horizon_right(case, planned)
-        return Verdict(case=case, planned=planned, act_right=act in case.do, slots=slots, answerable=answerable)
+        right = act in case.do
+        if case.tool and act in (Act.COMPUTE, Act.ASK):
+            right = right and planned.tool in case.tool
+        if case.given and act is Act.COMPUTE:
+            slots["inputs"] = all(_same(argument(planned.given, path), value) for path, value in case.given.items())
+        return Verdict(case=case, planned=planned, act_right=right, slots=slots, answerable=answerable)
 
     def _horizon_right(self, case: RoutingCase, planned: Planned) -> bool:
         """As it was said; where nobody said one, a time at which trials of these drugs do report."""
@@ -278,8 +292,26 @@ def _act(draft: Draft) -> Act:
 
 def act_of(tools: Sequence[str]) -> Act:
     """What is done by calling these tools."""
+    if any(tool in calls.SIMULATIONS for tool in tools):
+        return Act.COMPUTE
     predicted = next((PREDICTS[tool] for tool in tools if tool in PREDICTS), None)
     return predicted or (Act.DESCRIBE if "describe_cohort" in tools else Act.SEARCH)
+
+
+def argument(arguments: Any, path: str) -> Any:
+    """The value at 'groups.0.people'; None where there is none."""
+    for part in path.split("."):
+        if isinstance(arguments, list):
+            arguments = arguments[int(part)] if part.isdigit() and int(part) < len(arguments) else None
+        else:
+            arguments = arguments.get(part) if isinstance(arguments, dict) else None
+    return arguments
+
+
+def _same(one: Any, other: float | str) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-6)
+    return bool(one == other)
 
 
 def _cohort_of(call: Call) -> Cohort:

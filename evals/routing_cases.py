@@ -18,6 +18,7 @@ from knowledge.schemas import Frozen
 from personas.library import PersonaLibrary
 
 CASES = Path(__file__).parent / "cases" / "routing.yaml"
+SIMULATION = Path(__file__).parent / "cases" / "routing_simulation.yaml"
 FIRST = Path(__file__).parent / "cases" / "routing_first.yaml"
 _WHO = re.compile(r"^(?P<persona>[a-z0-9_]+(?:\+[a-z0-9_]+)*)(?:\s*\[(?P<restrictions>[^\]]*)\])?$")
 _TREATMENT = re.compile(r"^(?P<name>.+?)(?:\s+(?:(?P<dose>\d+(?:\.\d+)?)\s+(?P<unit>mg|g|ug|U)|(?P<any>\?)))?$")
@@ -45,6 +46,7 @@ class Act(StrEnum):
     ASK = "ask"
     REDIRECT = "redirect"
     EMERGENCY = "emergency"
+    COMPUTE = "compute"
 
     @property
     def refuses(self) -> bool:
@@ -78,7 +80,8 @@ class Wanted(Frozen):
 class RoutingCase(Frozen):
     """A question and the plan that is right for it. Empty `who` and `drugs` are not scored, nor are 0 `weeks`.
 
-    `after` are the questions before it, the oldest first.
+    `after` are the questions before it, the oldest first. `tool`: the simulation that computes it, or asks back ('a|b': any
+    is right); `given`: some of its arguments, by their path ('groups.0.people').
     """
 
     question: str = Field(min_length=1)
@@ -89,6 +92,8 @@ class RoutingCase(Frozen):
     drugs: tuple[Dosed, ...] = ()
     see: tuple[Wanted, ...] = ()
     weeks: float | None = Field(None, ge=0)
+    tool: tuple[str, ...] = ()
+    given: dict[str, float | str] = Field(default_factory=dict)
 
     @property
     def half(self) -> Half:
@@ -104,6 +109,11 @@ class RoutingCase(Frozen):
     @field_validator("do", mode="before")
     @classmethod
     def _acts(cls, value: str) -> tuple[str, ...]:
+        return tuple(value.split("|"))
+
+    @field_validator("tool", mode="before")
+    @classmethod
+    def _tools(cls, value: str) -> tuple[str, ...]:
         return tuple(value.split("|"))
 
     @field_validator("after", mode="before")
@@ -134,20 +144,21 @@ def comparable(restriction: str) -> str:
     return re.sub(r"([<>])(?!=)", r"\1=", restriction.replace(" ", ""))
 
 
-def load_routing_cases(path: Path = CASES) -> list[RoutingCase]:
-    """All cases, in file order (DataError names kind and position, or a question that is there twice)."""
+def load_routing_cases(*paths: Path) -> list[RoutingCase]:
+    """All cases, in file order (DataError names kind and position, or a question that is there twice); left out: both files."""
     cases: list[RoutingCase] = []
-    content: dict[str, list[dict[str, Any]]] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    for kind, entries in content.items():
-        for position, entry in enumerate(entries, start=1):
-            try:
-                cases.append(RoutingCase.model_validate({"kind": kind, "question": entry.pop("q", ""), **entry}))
-            except (ValidationError, TypeError, ValueError) as error:
-                raise DataError(f"{path.name}, {kind} {position}: {error}") from error
+    for path in paths or (CASES, SIMULATION):
+        content: dict[str, list[dict[str, Any]]] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        for kind, entries in content.items():
+            for position, entry in enumerate(entries, start=1):
+                try:
+                    cases.append(RoutingCase.model_validate({"kind": kind, "question": entry.pop("q", ""), **entry}))
+                except (ValidationError, TypeError, ValueError) as error:
+                    raise DataError(f"{path.name}, {kind} {position}: {error}") from error
     questions = [" / ".join((*case.after, case.question)) for case in cases]
     twice = sorted({question for question in questions if questions.count(question) > 1})
     if twice:
-        raise DataError(f"{path.name}: questions that are there twice: {'; '.join(twice)}.")
+        raise DataError(f"{(paths or (CASES,))[0].name}: questions that are there twice: {'; '.join(twice)}.")
     return cases
 
 

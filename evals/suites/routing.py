@@ -89,6 +89,7 @@ def _counts(slot: str, right: bool, case: RoutingCase, verdict: Verdict) -> tupl
         "dose": any(one.dose is not None for one in planned.treatments),
         "endpoint": bool(planned.endpoints),
         "horizon": planned.weeks is not None,
+        "inputs": bool(planned.given),
     }[slot]
     wanted = {
         "cohort": bool(case.who),
@@ -96,6 +97,7 @@ def _counts(slot: str, right: bool, case: RoutingCase, verdict: Verdict) -> tupl
         "dose": any(one.dose is not None for one in case.drugs),
         "endpoint": bool(case.see),
         "horizon": case.weeks is not None,
+        "inputs": bool(case.given),
     }[slot]
     return 0, int(filled), int(wanted or not filled)
 

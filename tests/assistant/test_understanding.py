@@ -93,7 +93,7 @@ def test_treatments(text: str, expected: list[tuple[object, ...]], shipped: Know
         ("I took three Ozempic pens by mistake and keep vomiting", Intent.EMERGENCY),
         ("My dad has T2D. Is Jardiance right for him?", Intent.INDIVIDUAL_ADVICE),
         ("Pt 58F T2DM BMI 41 eGFR 35, semaglutide 1 mg?", Intent.INDIVIDUAL_ADVICE),
-        ("What sample size do I need for semaglutide 1 mg in adults with T2D?", Intent.NOT_PREDICTED),
+        ("What sample size do I need for semaglutide 1 mg in adults with T2D?", Intent.SIMULATION),
         ("What is the cost of Ozempic for adults with type 2 diabetes?", Intent.NOT_PREDICTED),
         ("What happens to weight after stopping semaglutide in adults with obesity?", Intent.STOP),
         ("How many adults with T2D quit metformin because of diarrhoea?", Intent.RESPOND),

@@ -23,10 +23,11 @@ def simulate_epidemic(request: EpidemicInput, context: ToolContext) -> EpidemicR
     """Simulate an epidemic: new infections over time, peak, attack rate by group, hospital stays, deaths, extinction.
 
     Give `population` or `groups` (with a `contacts` matrix), the reproduction number, and the latent and infectious
-    period in days; without the periods the final size and the chance of extinction are all that is said. Stochastic age-structured SEIR(S) with superspreading (`dispersion` k), waning immunity, vaccination,
-    `measures` that reduce contacts of some or all groups, `variants` that come from outside and `places` with mobility.
-    Compares with doing nothing; with `protect_doses` it says which group to vaccinate first. A scenario, not a forecast:
-    the parameters are the user's.
+    period in days; without the periods the final size and the chance of extinction are all that is said. Stochastic
+    age-structured SEIR(S) with superspreading (`dispersion` k), waning immunity, vaccination, `measures` that reduce
+    contacts of some or all groups, `variants` that come from outside and `places` with mobility. Compares with doing
+    nothing; with `protect_doses` it says which group to vaccinate first. A scenario, not a forecast: the parameters are
+    the user's.
     """
     sheet = read_parameters(SHEET)
     scene = scene_of(request, context.personas, int(sheet["steps_per_day"].value), context.seed)
