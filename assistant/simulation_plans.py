@@ -23,6 +23,9 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 MOST_IN_TITLE = 4
 
 
+PER = "per"  # a slot of this name is the unit of the one before it
+
+
 @dataclass(frozen=True)
 class SimulationPlan:
     """A plan with its call; or, in `reply`, what has to be asked back."""
@@ -115,7 +118,7 @@ def _named(
     used, told = str(filled.form.arguments), []
     if "cohort" in values and "$cohort" in used and asked.cohort is not None:
         label = asked.cohort.label
-        told.append(("people", label if values["cohort"]["restrictions"] else label.partition(", limited to")[0]))
+        told.append(("cohort", label if values["cohort"]["restrictions"] else label.partition(", limited to")[0]))
     if "treatment" in values and "$treatment" in used:
         told.append(("treatment", language.joined([treatment.label for treatment in asked.active[:2]], "versus")))
     if "endpoint" in values and "$endpoint" in used:
@@ -127,7 +130,14 @@ def _named(
 
 def _heading(page: Page, told: list[tuple[str, str]]) -> str:
     """'An outbreak · R0 2.5 · people 50,000'."""
-    return " · ".join([page.title, *(f"{name} {said}".strip() for name, said in told[:MOST_IN_TITLE])])
+    parts = [page.title]
+    for name, said in told[:MOST_IN_TITLE]:
+        words = f"{name} {said}".strip()
+        if name == PER and len(parts) > 1:
+            parts[-1] += f" {words}"
+        else:
+            parts.append(words)
+    return " · ".join(parts)
 
 
 def _ask(page: Page, filled: Filled, told: list[tuple[str, str]]) -> str:

@@ -40,7 +40,7 @@ def epidemic(made: Made) -> None:
     r0 = values["reproduction_number"]
     if (r0[0] if isinstance(r0, tuple) else r0) <= 0:
         made.faults.append("A reproduction number lies above 0.")
-    if "latent_days" not in values:
+    if "no_latency" in values and "latent_days" not in values:
         arguments["latent_days"] = 0
     shares = {name: values[name] for name in ("immune", "vaccinated", "hospitalised", "died") if name in values}
     for name, share in shares.items():
