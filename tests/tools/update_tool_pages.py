@@ -36,6 +36,7 @@ def main() -> None:
             result = declared(declared.parse(call["arguments"]), context)
             found = {estimate.id: f"{estimate.point:.4g}" for estimate in result.estimates}
             ids = [line.split(": ", 1)[0] for line in match[2].strip().splitlines()]
+            ids = list(found) if ids == ["*"] else ids  # a new example: choose among them
             return match[0].replace(match[2], "".join(f"{name}: {found[name]}\n" for name in ids))
 
         text = f"{head}## Example{CALL.sub(renewed, example)}"
