@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,11 @@ from evals.observations import match, read_observations
 from knowledge.errors import InvalidInput, LedgerTampered
 
 HEAD = "run_id,estimate_id,observed,unit,date,n,se\n"
-TODAY = datetime.now(UTC).date()
+
+
+def today() -> date:
+    """Not a constant: a session may begin before midnight and ask after it."""
+    return datetime.now(UTC).date()
 
 
 def written(folder: Path, text: str, name: str = "observed.csv") -> Path:
@@ -82,8 +86,8 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str, text: str, sa
 
 
 def test_outcomes_find_their_prediction(assistant: Assistant, answer: Answer, tmp_path: Path) -> None:
-    text = HEAD + f"{answer.run_id[:10]},hba1c_change.mean,-1.3,%-points,{TODAY},200,\n"
-    text += f"{answer.run_id},nausea.mean,25,%,{TODAY},100,\n"
+    text = HEAD + f"{answer.run_id[:10]},hba1c_change.mean,-1.3,%-points,{today()},200,\n"
+    text += f"{answer.run_id},nausea.mean,25,%,{today()},100,\n"
     path = written(tmp_path, text)
     found = match(read_observations(path), assistant.ledger, path, shares={"nausea"})
     by_id = {one.estimate_id: one for one in found}
@@ -99,15 +103,15 @@ def test_outcomes_find_their_prediction(assistant: Assistant, answer: Answer, tm
 def test_outcomes_that_belong_to_no_prediction_are_named(assistant: Assistant, answer: Answer, tmp_path: Path) -> None:
     run = answer.run_id
     rows = [
-        f"r-nothing,hba1c_change.mean,1,%-points,{TODAY},9,",
-        f"{run},hba1c_chang.mean,1,%-points,{TODAY},9,",
-        f"{run},hba1c_change.mean,1,mmol/mol,{TODAY},9,",
-        f"{run},hba1c_change.mean,1,%-points,{TODAY - timedelta(days=2)},9,",
-        f"{run},hba1c_change.mean,1,%-points,{TODAY + timedelta(days=2)},9,",
-        f"{run},hba1c_change.individual_range,1,%-points,{TODAY},9,",
-        f"{run},nausea.mean,120,%,{TODAY},9,",
-        f"{run},weight_change.mean,-5,kg,{TODAY},9,",
-        f"{run},weight_change.mean,-5,kg,{TODAY},9,",
+        f"r-nothing,hba1c_change.mean,1,%-points,{today()},9,",
+        f"{run},hba1c_chang.mean,1,%-points,{today()},9,",
+        f"{run},hba1c_change.mean,1,mmol/mol,{today()},9,",
+        f"{run},hba1c_change.mean,1,%-points,{today() - timedelta(days=2)},9,",
+        f"{run},hba1c_change.mean,1,%-points,{today() + timedelta(days=2)},9,",
+        f"{run},hba1c_change.individual_range,1,%-points,{today()},9,",
+        f"{run},nausea.mean,120,%,{today()},9,",
+        f"{run},weight_change.mean,-5,kg,{today()},9,",
+        f"{run},weight_change.mean,-5,kg,{today()},9,",
     ]
     path = written(tmp_path, HEAD + "\n".join(rows))
     with pytest.raises(InvalidInput) as caught:
@@ -148,7 +152,7 @@ def test_the_command_rings_by_its_exit_code(
         ledger.append(f"r-follow{number:02d}", datetime.now(UTC), body)
 
     def run(observed: float) -> tuple[int, str, Path]:
-        rows = [f"r-follow{number:02d},hba1c_change.mean,{observed},%-points,{TODAY},,0.01" for number in range(12)]
+        rows = [f"r-follow{number:02d},hba1c_change.mean,{observed},%-points,{today()},,0.01" for number in range(12)]
         path = written(tmp_path, HEAD + "\n".join(rows))
         out = tmp_path / "report.json"
         found = CliRunner().invoke(command, ["--observed", str(path), "--data", str(folder), "--json", str(out)])
@@ -175,7 +179,7 @@ def test_a_ledger_that_was_changed_is_not_used(
     with connection:
         connection.execute("UPDATE runs SET body = replace(body, 'semaglutide', 'sitagliptin')")
     connection.close()
-    path = written(tmp_path, HEAD + f"{answer.run_id},hba1c_change.mean,-1,%-points,{TODAY},9,\n")
+    path = written(tmp_path, HEAD + f"{answer.run_id},hba1c_change.mean,-1,%-points,{today()},9,\n")
     found = CliRunner().invoke(command, ["--observed", str(path), "--data", str(folder)])
     assert isinstance(found.exception, LedgerTampered)
     missing = CliRunner().invoke(command, ["--observed", str(path), "--data", str(tmp_path)])

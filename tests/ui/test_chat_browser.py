@@ -81,7 +81,7 @@ class Visitor:
         expect(self.page.locator("#question textarea")).to_be_visible(timeout=LONG)
 
     def ask(self, question: str) -> None:
-        before = self.page.locator("#chat article[data-run]").count()
+        before = self.page.locator("#chat .ct-asked").count()  # also of what was stopped and has no run
         box = self.page.locator("#question textarea")
         box.fill(question)
         box.press("Enter")
