@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -101,7 +101,6 @@ class Page(Frozen):
     rows: tuple[str, ...] = Field((), description="ids of the table, in order; '*' ends what comes first")
     method: str
     evidence: str = Field(description="what the calculation is checked against")
-    evidence_kind: Literal["verified", "validated"] = "validated"
     follow_ups: dict[str, str] = Field(default_factory=dict, description="question → estimate it is asked after, or *")
     first: bool = Field(False, description="goes before pages that fit as well")
 
