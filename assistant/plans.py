@@ -14,6 +14,7 @@ from assistant.cohort_examples import cohort_examples
 from assistant.plan_notes import reading_notes
 from assistant.reading import Treatment
 from assistant.schemas import Plan, Status
+from assistant.simulation_pages import pages
 from assistant.simulation_plans import simulation_plan
 from assistant.understanding import CONTROLS, PLACEBO, Intent, Understanding
 from assistant.voice_plans import VOICES, voice_plan, whom_to_ask
@@ -127,10 +128,12 @@ def _not_predicted(asked: Understanding) -> Draft:
     assert topic is not None
     drugs = list(dict.fromkeys(treatment.name for treatment in asked.active))
     who = asked.cohort.label if asked.cohort else ""
+    page = pages().get(topic.simulation)
+    computed = f" A simulation computes this from the numbers it is told, for example: “{page.example}”" if page else ""
     refusal = (
-        f"## {language.sentence_case(topic.name)}: no tool predicts this yet\n\n"
+        f"## {language.sentence_case(topic.name)}: {'this needs numbers' if page else 'no tool predicts this yet'}\n\n"
         "What can be predicted is how the mean of a cohort changes on a treatment (HbA1c, weight, blood pressure, LDL "
-        "cholesterol, nausea, stopping because of adverse events …), from published trials."
+        f"cholesterol, nausea, stopping because of adverse events …), from published trials.{computed}"
     )
     query = " ".join([*drugs, topic.search, who]).strip()
     plan = Plan(

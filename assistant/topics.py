@@ -88,19 +88,21 @@ _IDENTIFIERS = (
 
 @dataclass(frozen=True)
 class Topic:
-    """Something that is asked about and that no tool predicts yet.
+    """Something that is asked about and that trials do not predict.
 
-    `outcome` is True where the words may also name an outcome that is predicted ("die", "hospitalised").
+    `outcome` is True where the words may also name an outcome that is predicted ("die", "hospitalised"); `simulation` is
+    the tool that computes it from numbers, if there is one.
     """
 
     name: str
     pattern: re.Pattern[str]
     search: str
     outcome: bool = False
+    simulation: str = ""
 
 
-def _topic(name: str, pattern: str, search: str = "", *, outcome: bool = False) -> Topic:
-    return Topic(name, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), search or name, outcome)
+def _topic(name: str, pattern: str, search: str = "", *, outcome: bool = False, simulation: str = "") -> Topic:
+    return Topic(name, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), search or name, outcome, simulation)
 
 
 TOPICS = (
@@ -111,6 +113,7 @@ TOPICS = (
         r"|(?<![,;:] )(?<!by )(?<!and )payers?(?! (?:mix|status|type|share))|out of pocket"
         r"|pay(?:s|ing)? for|set (?:\w+ ){1,3}back|worth the money"
         r"|dollars?|euros?|spend(?:ing)?",
+        simulation="evaluate_cost_effectiveness",
     ),
     _topic(
         "the effect of a tax or a policy",
@@ -124,11 +127,13 @@ TOPICS = (
         r"|fill(?:ing)? (?:their )?prescriptions?|refills?|miss(?:ed|ing)? doses"
         r"|(?:are|be) still on|still (?:use|uses|using|take|takes|taking)|forget(?:ting)? (?:to take|their)",
         outcome=True,
+        simulation="simulate_adherence",
     ),
     _topic(
         "uptake and willingness to take it",
         r"willing\w*|uptake|would (?:accept|start|refuse|buy|prefer|choose|agree)|demand for|market share|hesitan\w+"
         r"|accept (?:a|an|the)|attend(?:ance)?",
+        simulation="forecast_uptake",
     ),
     _topic(
         "clinical events and survival",
@@ -145,6 +150,7 @@ TOPICS = (
         r"|(?:flu|covid|influenza|rsv) (?:wave|season|surge)s?"
         r"|vaccin\w+ (?:coverage|rates?)|coverage|school clos\w+|mask(?:s|ed|ing)?(?= mandates?| wearing|,|$)?",
         "transmission vaccination",
+        simulation="simulate_epidemic",
     ),
     _topic(
         "the choice of a dose",
