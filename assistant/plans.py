@@ -129,7 +129,9 @@ def _not_predicted(asked: Understanding) -> Draft:
     drugs = list(dict.fromkeys(treatment.name for treatment in asked.active))
     who = asked.cohort.label if asked.cohort else ""
     page = pages().get(topic.simulation)
-    computed = f" A simulation computes this from the numbers it is told, for example: “{page.example}”" if page else ""
+    groups = page.forms[-1].required if page else ()
+    needed = [page.slots[one.split("|")[0]].ask.partition(", for example")[0] for one in groups] if page else []
+    computed = f" A simulation computes this once it is told {language.joined(needed)}." if needed else ""
     refusal = (
         f"## {language.sentence_case(topic.name)}: {'this needs numbers' if page else 'no tool predicts this yet'}\n\n"
         "What can be predicted is how the mean of a cohort changes on a treatment (HbA1c, weight, blood pressure, LDL "
