@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tools.dose_finding.boin import NEVER
 from tools.dose_finding.model import Table, ThreePlusThree
 from tools.dose_finding.schemas import Decision
 from tools.schemas import Chart, Estimate, Kind, Level, Point, Series, Validation
@@ -15,7 +16,6 @@ from tools.uncertainty import Spread, spread
 
 FloatArray = npt.NDArray[np.float64]
 VALIDATION = Validation.VERIFIED
-NEVER = 1_000_000
 
 
 @dataclass(frozen=True)

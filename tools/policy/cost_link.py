@@ -12,12 +12,12 @@ from tools.policy.filling import Matrix, sheet
 from tools.policy.model import VisitPlan, by_month, monthly_profile, utility_years, visits_until, years_on
 from tools.policy.response_link import Response
 from tools.policy.schemas import PolicyInput
+from tools.policy.totals import MONTHS
 from tools.policy.uptake_link import Uptake
 from tools.uptake.funnel import Counts
 
 FloatArray = npt.NDArray[np.float64]
 COST, VISITS = "cost", "visits"
-MONTHS = 12
 # Area whose prices and visits the sheets know.
 OBESITY = "obesity"
 MAX_MONEY = 1e7
